@@ -1,0 +1,40 @@
+// Compiler hints and single-access loads and stores.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef _LINUX_COMPILER_H
+#define _LINUX_COMPILER_H
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define barrier() __asm__ volatile("" ::: "memory")
+#define __always_inline inline __attribute__((always_inline))
+#define noinline __attribute__((noinline))
+#define __cold __attribute__((cold))
+#define __noreturn __attribute__((noreturn))
+#define __printf(a, b) __attribute__((format(printf, a, b)))
+#define __aligned(x) __attribute__((aligned(x)))
+#define __packed __attribute__((packed))
+#define __maybe_unused __attribute__((unused))
+#define __used __attribute__((used))
+
+/* One access, not torn, not repeated, not merged: relaxed atomics, so that ThreadSanitizer knows them too. */
+#define READ_ONCE(x)                                            \
+	({ __typeof__(x) __ro_v; __atomic_load(&(x), &__ro_v, __ATOMIC_RELAXED); __ro_v; })
+#ifdef __cplusplus
+#undef READ_ONCE
+template <class T> static inline __attribute__((always_inline)) T cf_read_once(const volatile T &x)
+{
+	return __atomic_load_n(&x, __ATOMIC_RELAXED);
+}
+#define READ_ONCE(x) cf_read_once(x)
+#endif
+#define WRITE_ONCE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
+#define data_race(x) (x)
+
+#define smp_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define smp_rmb() __atomic_thread_fence(__ATOMIC_ACQUIRE)
+#define smp_wmb() __atomic_thread_fence(__ATOMIC_RELEASE)
+#define smp_load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define smp_store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define smp_store_mb(var, v) __atomic_store_n(&(var), (v), __ATOMIC_SEQ_CST)
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#endif
