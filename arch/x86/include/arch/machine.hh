@@ -1,0 +1,68 @@
+// The inline part of the arch contract on x86: this CPU's block through GS, interrupt flag, direct map.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <linux/types.h>
+
+#include "arch/contract/arch.hh"
+
+
+namespace arch {
+
+inline constexpr unsigned long kDirectMap = 0xffff888000000000;  // all RAM (spec 10 B-22)
+inline constexpr unsigned long kEflagsIf = 0x200;
+
+inline CpuBlock& cpu_block() {
+  CpuBlock* b;
+  asm volatile("movq %%gs:0, %0" : "=r"(b));
+  return *b;
+}
+// Not volatile: constant for the task that executes it.
+inline __attribute__((always_inline)) task_struct* current_task() {
+  task_struct* t;
+  asm("movq %%gs:8, %0" : "=r"(t));
+  return t;
+}
+inline unsigned cpu_id() {
+  unsigned cpu;
+  asm volatile("movl %%gs:36, %0" : "=r"(cpu));
+  return cpu;
+}
+
+// The whole word, bit 31 (inverted need-resched hint) included.
+inline int preempt_count() {
+  int n;
+  asm volatile("movl %%gs:32, %0" : "=r"(n));
+  return n;
+}
+inline void preempt_count_add(int n) { asm volatile("addl %0, %%gs:32" ::"ri"(n) : "memory", "cc"); }
+// True when the word becomes 0: nothing held and a reschedule wanted.
+inline bool preempt_count_dec_and_test() {
+  bool zero;
+  asm volatile("decl %%gs:32" : "=@ccz"(zero)::"memory");
+  return zero;
+}
+
+inline unsigned long irq_save() {
+  unsigned long flags;
+  asm volatile("pushfq; popq %0; cli" : "=r"(flags)::"memory");
+  return flags;
+}
+inline void irq_enable() { asm volatile("sti" ::: "memory"); }
+inline void irq_disable() { asm volatile("cli" ::: "memory"); }
+inline void irq_restore(unsigned long flags) {
+  if (flags & kEflagsIf) irq_enable();
+}
+inline bool irqs_disabled() {
+  unsigned long flags;
+  asm volatile("pushfq; popq %0" : "=r"(flags)::"memory");
+  return !(flags & kEflagsIf);
+}
+
+inline void cpu_relax() { asm volatile("pause" ::: "memory"); }
+inline void yield_point(PreemptPoint) {}
+
+// Direct map only: addresses inside the kernel image or vmalloc space have no meaning here.
+inline void* phys_to_virt(phys_addr_t phys) { return reinterpret_cast<void*>(kDirectMap + phys); }
+inline phys_addr_t virt_to_phys(const void* p) { return reinterpret_cast<unsigned long>(p) - kDirectMap; }
+
+}  // namespace arch
