@@ -1,0 +1,106 @@
+// Address spaces: mm_struct and vm_area_struct (spec 41 sections 3 and 4, 22 section 4).
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <linux/atomic.h>
+#include <linux/cpumask.h>
+#include <linux/list.h>
+#include <linux/rbtree_types.h>
+#include <linux/wait_types.h>
+
+#include "lib/result.hh"
+
+struct file;
+struct mm_struct;
+struct anon_vma;
+struct vm_fault;
+struct page;
+struct user_namespace;
+
+// vm_flags; values are seen in /proc/PID/smaps and by drivers
+enum : unsigned long {
+  VM_READ = 1, VM_WRITE = 2, VM_EXEC = 4, VM_SHARED = 8, VM_MAYREAD = 0x10, VM_MAYWRITE = 0x20, VM_MAYEXEC = 0x40,
+  VM_MAYSHARE = 0x80, VM_GROWSDOWN = 0x100, VM_PFNMAP = 0x400, VM_LOCKED = 0x2000, VM_IO = 0x4000,
+  VM_SEQ_READ = 0x8000, VM_RAND_READ = 0x10000, VM_DONTCOPY = 0x20000, VM_DONTEXPAND = 0x40000,
+  VM_LOCKONFAULT = 0x80000, VM_ACCOUNT = 0x100000, VM_NORESERVE = 0x200000, VM_WIPEONFORK = 0x02000000,
+  VM_DONTDUMP = 0x04000000, VM_SOFTDIRTY = 0x08000000, VM_MIXEDMAP = 0x10000000, VM_NOHUGEPAGE = 0x40000000,
+};
+
+struct vm_operations_struct {
+  void (*open)(struct vm_area_struct*);
+  void (*close)(struct vm_area_struct*);
+  // Gives the page for vmf->pgoff with a reference in vmf->page, or fails with an errno (EFAULT: SIGBUS). May sleep.
+  Result<void> (*fault)(vm_fault* vmf);
+  const char* (*name)(struct vm_area_struct*);
+};
+
+struct vm_area_struct {
+  unsigned long vm_start, vm_end;  // end exclusive
+  mm_struct* vm_mm;
+  unsigned long vm_flags;
+  unsigned long vm_pgoff;  // in pages; for private anonymous memory start >> 12 at creation
+  struct file* vm_file;
+  const vm_operations_struct* vm_ops;
+  void* vm_private_data;
+  anon_vma* anon_vma_;
+  struct rb_node vm_rb;      // mm->mm_rb, ordered by address; mmap_lock
+  unsigned long rb_gap_max;  // largest hole before any node of this subtree
+};
+
+enum { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES, NR_MM_COUNTERS };
+
+struct mm_struct {
+  atomic_t mm_users;  // tasks and temporary users of the mappings; 0: exit_mmap
+  atomic_t mm_count;  // references to the struct; all of mm_users count as one
+  void* pgd;          // kernel address of the top-level table
+  struct rb_root mm_rb;              // mmap_lock
+  struct vm_area_struct* vma_cache;  // last found; mmap_lock
+  int map_count;                     // mmap_lock
+  unsigned long mmap_base, task_size;
+  struct rw_semaphore mmap_lock;  // VMAs and layout: read to fault or look up, write to change
+  spinlock_t page_table_lock;     // all entries of all tables
+  atomic_long_t pgtables_bytes;
+  unsigned long total_vm, data_vm, exec_vm, stack_vm, locked_vm, pinned_vm;  // pages; mmap_lock
+  unsigned long hiwater_rss, hiwater_vm;
+  atomic_long_t rss_stat[NR_MM_COUNTERS];  // pages
+  spinlock_t arg_lock;                     // arg_*, env_*, brk bounds
+  unsigned long start_code, end_code, start_data, end_data, start_brk, brk, start_stack;
+  unsigned long arg_start, arg_end, env_start, env_end;
+  unsigned long saved_auxv[2 * 24];
+  unsigned long flags;      // dumpable in bits 0-1, core filter in 2-10
+  unsigned long def_flags;  // for new mappings: VM_LOCKED after mlockall(MCL_FUTURE)
+  struct file* exe_file;
+  user_namespace* user_ns;
+  cpumask_t cpu_bitmap;  // CPUs that have these tables loaded (spec 22 C-20)
+  atomic64_t tlb_gen;
+  unsigned membarrier_state;
+};
+
+extern mm_struct init_mm;
+
+// References (mm/mm.cc).
+inline void mmgrab(mm_struct* mm) { atomic_inc(&mm->mm_count); }
+void __mmdrop(mm_struct* mm);  // may be called with preemption off
+inline void mmdrop(mm_struct* mm) {
+  if (atomic_dec_and_test(&mm->mm_count)) __mmdrop(mm);
+}
+inline void mmget(mm_struct* mm) { atomic_inc(&mm->mm_users); }
+inline bool mmget_not_zero(mm_struct* mm) { return atomic_inc_not_zero(&mm->mm_users); }
+void mmput(mm_struct* mm);                                              // may sleep
+mm_struct* get_task_mm(struct task_struct* t);                          // null for kernel threads; reference taken
+mm_struct* mm_alloc();                                                  // null: no memory. One user, one count
+Result<mm_struct*> dup_mm(struct task_struct* child, mm_struct* old);   // fork's copy (F-81..F-88); ENOMEM
+vm_area_struct* find_vma(mm_struct* mm, unsigned long addr);            // first with vm_end > addr; mmap_lock
+
+// VMA operations on current->mm (mm/mmap.cc). They take mmap_lock. prot, flags: PROT_*, MAP_*.
+Result<unsigned long> vm_mmap(struct file* file, unsigned long addr, unsigned long len, unsigned long prot,
+                              unsigned long flags, unsigned long offset);
+Result<void> vm_munmap(unsigned long start, size_t len);
+Result<void> vm_brk_flags(unsigned long addr, unsigned long len, unsigned long vm_flags);
+
+// A fault on a user address, from user mode or from a user copy (mm/fault.cc). flags: arch::kFault*.
+// Maps the page and returns {}, or fails: EFAULT with the signal to send in *info (SIGSEGV or SIGBUS), ENOMEM, or EINTR
+// when a fatal signal is pending. May sleep. current->mm must not be null.
+struct FaultInfo {
+  int signo = 0, si_code = 0;
+};
+Result<void> handle_user_fault(unsigned long addr, unsigned flags, FaultInfo* info);
