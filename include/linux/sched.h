@@ -75,7 +75,9 @@
 #define NICE_TO_PRIO(n) ((n) + DEFAULT_PRIO)
 #define PRIO_TO_NICE(p) ((p) - DEFAULT_PRIO)
 #define TASK_COMM_LEN 16
+#ifndef THREAD_SIZE /* asm/processor.h may ask for more */
 #define THREAD_SIZE 16384
+#endif
 #define STACK_END_MAGIC 0x57AC6E9D
 
 struct sched_class;

@@ -1,0 +1,13 @@
+// current: the task that runs on this CPU.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef _ASM_CURRENT_H
+#define _ASM_CURRENT_H
+#include <linux/types.h>
+struct task_struct;
+CF_C_BEGIN
+/* const: to the code of one task the answer never changes, wherever it is moved. Never inlined: see arch/machine.hh. */
+__attribute__((const)) struct task_struct *hosted_current(void);
+CF_C_END
+static inline struct task_struct *get_current(void) { return hosted_current(); }
+#define current get_current()
+#endif
