@@ -26,9 +26,9 @@ CpuBlock& cpu_block();
 inline task_struct* current_task() { return hosted_current(); }
 unsigned cpu_id();
 
-int preempt_count();  // without the need-resched bit
+int preempt_count();  // the whole word, bit 31 (inverted need-resched hint) included
 void preempt_count_add(int n);
-bool preempt_count_dec_and_test();  // true: count is zero and a reschedule is wanted
+bool preempt_count_dec_and_test();  // true when the word becomes 0: nothing held and a reschedule wanted
 
 unsigned long irq_save();  // the earlier state, for irq_restore
 void irq_restore(unsigned long flags);

@@ -9,5 +9,14 @@ CF_C_BEGIN
 __attribute__((const)) struct task_struct *hosted_current(void);
 CF_C_END
 static inline struct task_struct *get_current(void) { return hosted_current(); }
+#ifdef __cplusplus
+/* An object rather than a macro: the standard library has members of this name. Use it as a pointer. */
+struct cf_current {
+	operator struct task_struct *() const { return hosted_current(); }
+	struct task_struct *operator->() const { return hosted_current(); }
+};
+static constexpr cf_current current{};
+#else
 #define current get_current()
+#endif
 #endif

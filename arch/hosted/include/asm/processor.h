@@ -26,7 +26,10 @@ struct thread_struct {
 	struct hosted_fiber fiber; /* the kernel side */
 	struct hosted_user *user;  /* the user side; NULL until user mode is entered for the first time */
 	unsigned long fsbase;
+	/* The last exception taken in user mode, as a signal frame reports it (spec 10 B-29). */
+	unsigned long trap_nr, error_code, cr2;
 };
+#define INIT_THREAD {}
 
 CF_C_BEGIN
 void hosted_cpu_relax(void);
