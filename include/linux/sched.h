@@ -167,7 +167,7 @@ struct task_struct {
 	cpumask_t cpus_mask;
 	unsigned migration_disabled;
 	unsigned sched_reset_on_fork : 1, sched_contributes_to_load : 1, sched_migrated : 1, sched_remote_wakeup : 1;
-	unsigned in_execve : 1, in_iowait : 1, no_cgroup_migration : 1, restore_sigmask : 1;
+	unsigned in_execve : 1, in_iowait : 1, no_cgroup_migration : 1, restore_sigmask : 1, no_new_privs : 1; /* current only */
 	raw_spinlock_t pi_lock;
 	struct task_struct *wake_q_next;
 
@@ -219,6 +219,8 @@ struct task_struct {
 	struct mutex futex_exit_mutex;
 	unsigned futex_state;
 	void *futex_pi_state;
+	void *rseq; /* user address of struct rseq; NULL: not registered. current only */
+	u32 rseq_len, rseq_sig;
 
 	struct thread_struct thread; /* last: the machine's own */
 };

@@ -27,8 +27,18 @@ struct sighand_struct {
   spinlock_t siglock;  // this struct; signal_struct's fields marked siglock; task->pending, blocked, jobctl
   refcount_t count;
   wait_queue_head_t signalfd_wqh;
+  u64 used;  // bit per action that may differ from zeroes (SIG_DFL): only those are copied by fork. See set_sigaction()
   k_sigaction action[_NSIG];
 };
+// The only ways to change an action; siglock held (or the struct not shared yet). sig counts from 1.
+inline void set_sigaction(sighand_struct* s, int sig, const k_sigaction& ka) {
+  s->action[sig - 1] = ka;
+  s->used |= 1ull << (sig - 1);
+}
+inline void set_sighandler(sighand_struct* s, int sig, __sighandler_t handler) {
+  s->action[sig - 1].sa.sa_handler = handler;
+  s->used |= 1ull << (sig - 1);
+}
 
 // signal_struct::flags (T-4), siglock
 enum : unsigned {
