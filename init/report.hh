@@ -10,6 +10,7 @@ struct LeakReport {
   void expect_zero(const char* what, long n);
   // A finding in words (printf).
   void finding(const char* fmt, ...) __attribute__((format(printf, 2, 3)));
+  void print() const;  // to the log
   bool clean() const { return findings_ == 0; }
   int findings() const { return findings_; }
   // The first findings, one a line, "" if clean.

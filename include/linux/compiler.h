@@ -5,6 +5,7 @@
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define barrier() __asm__ volatile("" ::: "memory")
+#undef __always_inline
 #define __always_inline inline __attribute__((always_inline))
 #define noinline __attribute__((noinline))
 #define __cold __attribute__((cold))
@@ -16,8 +17,7 @@
 #define __used __attribute__((used))
 
 /* One access, not torn, not repeated, not merged: relaxed atomics, so that ThreadSanitizer knows them too. */
-#define READ_ONCE(x)                                            \
-	({ __typeof__(x) __ro_v; __atomic_load(&(x), &__ro_v, __ATOMIC_RELAXED); __ro_v; })
+#define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 #ifdef __cplusplus
 #undef READ_ONCE
 template <class T> static inline __attribute__((always_inline)) T cf_read_once(const volatile T &x)

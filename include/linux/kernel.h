@@ -43,20 +43,21 @@ int vscnprintf(char *buf, size_t size, const char *fmt, va_list args) __printf(3
 int scnprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 char *kasprintf(gfp_t gfp, const char *fmt, ...) __printf(2, 3);
 char *kvasprintf(gfp_t gfp, const char *fmt, va_list args) __printf(2, 0);
-int sscanf(const char *s, const char *fmt, ...) __asm__("cf_sscanf") __attribute__((format(scanf, 2, 3)));
-int vsscanf(const char *s, const char *fmt, va_list args) __asm__("cf_vsscanf") __attribute__((format(scanf, 2, 0)));
+int cf_sscanf(const char *s, const char *fmt, ...) __attribute__((format(scanf, 2, 3)));
+int cf_vsscanf(const char *s, const char *fmt, va_list args) __attribute__((format(scanf, 2, 0)));
 const char *errname(int err); /* "-ENOMEM" for -ENOMEM, "ENOMEM" for ENOMEM; NULL if unknown */
 /* "4,1,2": 0 none, 1 a last number, 2 more follow after a comma, 3 a range "2-". *str moves past. */
 int get_option(char **str, int *value);
 char *get_options(const char *str, int nints, int *ints); /* ints[0]: how many */
 unsigned long long memparse(const char *s, char **end);   /* with K M G T suffixes */
-void __might_sleep(const char *file, int line);
-extern int debug_atomic_sleep; /* might_sleep() checks; on in the hosted machine */
 void add_taint(unsigned flag, int lockdep_ok);
 int test_taint(unsigned flag);
 unsigned long get_taint(void);
 extern int oops_in_progress, panic_timeout, panic_on_oops, panic_on_warn;
 CF_C_END
+/* Macros, since C libraries rename these two by asm label themselves. */
+#define sscanf cf_sscanf
+#define vsscanf cf_vsscanf
 struct va_format { const char *fmt; va_list *va; };
 #define TAINT_PROPRIETARY_MODULE 0
 #define TAINT_FORCED_MODULE 1
@@ -66,7 +67,4 @@ struct va_format { const char *fmt; va_list *va; };
 #define TAINT_WARN 9
 #define TAINT_OOT_MODULE 12
 #define TAINT_TEST 18
-/* Says that this function may sleep; caught when it is called where it must not (spec 41 M-93). */
-#define might_sleep() do { if (unlikely(READ_ONCE(debug_atomic_sleep))) __might_sleep(__FILE__, __LINE__); } while (0)
-#define might_sleep_if(cond) do { if (cond) might_sleep(); } while (0)
 #endif

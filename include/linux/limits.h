@@ -1,32 +1,42 @@
-// Limits of the fixed-width types.
+// Limits of the integer types. Macros only: host headers include this file too.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef _LINUX_LIMITS_H
 #define _LINUX_LIMITS_H
-#include <limits.h>
-#include <linux/types.h>
-#define U8_MAX ((u8)~0u)
-#define S8_MAX ((s8)(U8_MAX >> 1))
-#define S8_MIN ((s8)(-S8_MAX - 1))
-#define U16_MAX ((u16)~0u)
-#define S16_MAX ((s16)(U16_MAX >> 1))
-#define S16_MIN ((s16)(-S16_MAX - 1))
-#define U32_MAX ((u32)~0u)
-#define S32_MAX ((s32)(U32_MAX >> 1))
-#define S32_MIN ((s32)(-S32_MAX - 1))
-#define U64_MAX ((u64)~0ull)
-#define S64_MAX ((s64)(U64_MAX >> 1))
-#define S64_MIN ((s64)(-S64_MAX - 1))
+#ifndef INT_MAX
+#define INT_MAX 0x7fffffff
+#define INT_MIN (-INT_MAX - 1)
+#define UINT_MAX 0xffffffffu
+#define LONG_MAX 0x7fffffffffffffffl
+#define LONG_MIN (-LONG_MAX - 1)
+#define ULONG_MAX (~0ul)
+#define USHRT_MAX 0xffff
+#define SHRT_MAX 0x7fff
+#define SHRT_MIN (-SHRT_MAX - 1)
+#endif
+#ifndef LLONG_MAX
+#define LLONG_MAX 0x7fffffffffffffffll
+#define LLONG_MIN (-LLONG_MAX - 1)
+#define ULLONG_MAX (~0ull)
+#endif
+#define U8_MAX 0xffu
+#define S8_MAX 0x7f
+#define S8_MIN (-S8_MAX - 1)
+#define U16_MAX 0xffffu
+#define S16_MAX 0x7fff
+#define S16_MIN (-S16_MAX - 1)
+#define U32_MAX 0xffffffffu
+#define S32_MAX 0x7fffffff
+#define S32_MIN (-S32_MAX - 1)
+#define U64_MAX 0xffffffffffffffffull
+#define S64_MAX 0x7fffffffffffffffll
+#define S64_MIN (-S64_MAX - 1)
 #ifndef SIZE_MAX
-#define SIZE_MAX (~(size_t)0)
+#define SIZE_MAX (~0ul)
 #endif
 #ifndef SSIZE_MAX
-#define SSIZE_MAX ((ssize_t)(SIZE_MAX >> 1))
+#define SSIZE_MAX LONG_MAX
 #endif
-#define PHYS_ADDR_MAX (~(phys_addr_t)0)
-#ifndef PATH_MAX
+#define PHYS_ADDR_MAX U64_MAX
 #define PATH_MAX 4096
-#endif
-#ifndef NAME_MAX
 #define NAME_MAX 255
-#endif
 #endif

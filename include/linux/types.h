@@ -33,7 +33,11 @@ typedef __kernel_ssize_t ssize_t;
 typedef int pid_t;
 #define __pid_t_defined
 #endif
-typedef long long loff_t;
+/* long, as host headers that the C++ library drags in have it: one mangling everywhere. */
+#ifndef __loff_t_defined
+typedef long loff_t;
+#define __loff_t_defined
+#endif
 typedef unsigned short umode_t;
 typedef unsigned gfp_t;
 typedef u64 phys_addr_t;
