@@ -4,14 +4,14 @@
 #include <linux/atomic.h>
 #include <linux/cpumask.h>
 #include <linux/list.h>
-#include <linux/rbtree_types.h>
 #include <linux/wait_types.h>
+
+#include <linux/compiler.h>
 
 #include "lib/result.hh"
 
 struct file;
 struct mm_struct;
-struct anon_vma;
 struct vm_fault;
 struct page;
 struct user_namespace;
@@ -41,9 +41,15 @@ struct vm_area_struct {
   struct file* vm_file;
   const vm_operations_struct* vm_ops;
   void* vm_private_data;
-  anon_vma* anon_vma_;
-  struct rb_node vm_rb;      // mm->mm_rb, ordered by address; mmap_lock
-  unsigned long rb_gap_max;  // largest hole before any node of this subtree
+  // Neighbours by address, and the tree (mm/vma_tree.hh); mmap_lock.
+  vm_area_struct *vm_next, *vm_prev;
+  vm_area_struct *tree_up, *tree_left, *tree_right;
+  unsigned long tree_gap;   // largest hole before any area of this subtree
+  unsigned tree_priority;   // a heap by this, a search tree by address
+  // A private page (or the zero page) was mapped here once, so fork must copy the page tables (F-83). Set by faults
+  // under mmap_lock held for reading, hence atomic; never cleared.
+  bool vm_has_anon;
+  struct list_head i_mmap_link;  // vm_file's mapping; its i_mmap_lock. Empty without a file
 };
 
 enum { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES, NR_MM_COUNTERS };
@@ -52,8 +58,10 @@ struct mm_struct {
   atomic_t mm_users;  // tasks and temporary users of the mappings; 0: exit_mmap
   atomic_t mm_count;  // references to the struct; all of mm_users count as one
   void* pgd;          // kernel address of the top-level table
-  struct rb_root mm_rb;              // mmap_lock
-  struct vm_area_struct* vma_cache;  // last found; mmap_lock
+  vm_area_struct *mmap, *mmap_last;  // by address, linked through vm_next; mmap_lock
+  vm_area_struct* vma_tree;          // mmap_lock
+  vm_area_struct* vma_cache;         // last found. A hint, written by readers too: use READ_ONCE
+  unsigned tree_seed;
   int map_count;                     // mmap_lock
   unsigned long mmap_base, task_size;
   struct rw_semaphore mmap_lock;  // VMAs and layout: read to fault or look up, write to change
@@ -76,6 +84,28 @@ struct mm_struct {
 };
 
 extern mm_struct init_mm;
+
+inline unsigned long vma_pages(const vm_area_struct* vma) { return (vma->vm_end - vma->vm_start) >> 12; }
+#define for_each_vma_of(mm, vma) for (vma = (mm)->mmap; vma; vma = vma->vm_next)  // mmap_lock
+
+// mm->flags: how /proc and ptrace may look at a process (prctl(2) PR_SET_DUMPABLE)
+enum : int { SUID_DUMP_DISABLE = 0, SUID_DUMP_USER = 1, SUID_DUMP_ROOT = 2 };
+inline constexpr unsigned long MMF_DUMPABLE_MASK = 3, MMF_DUMP_FILTER_SHIFT = 2, MMF_DUMP_FILTER_MASK = 0x1ffu << 2;
+inline constexpr unsigned long MMF_INIT_MASK = MMF_DUMPABLE_MASK | MMF_DUMP_FILTER_MASK;  // what fork copies
+inline constexpr unsigned long MMF_OOM_VICTIM = 1u << 25, MMF_OOM_SKIP = 1u << 21;
+inline int get_dumpable(const mm_struct* mm) { return READ_ONCE(mm->flags) & MMF_DUMPABLE_MASK; }
+void set_dumpable(mm_struct* mm, int value);
+
+inline unsigned long get_mm_counter(const mm_struct* mm, int which) {
+  long v = atomic_long_read(&mm->rss_stat[which]);
+  return v < 0 ? 0 : v;
+}
+inline unsigned long get_mm_rss(const mm_struct* mm) {
+  return get_mm_counter(mm, MM_FILEPAGES) + get_mm_counter(mm, MM_ANONPAGES) + get_mm_counter(mm, MM_SHMEMPAGES);
+}
+inline void add_mm_counter(mm_struct* mm, int which, long pages) { atomic_long_add(pages, &mm->rss_stat[which]); }
+unsigned long mm_hiwater_rss(const mm_struct* mm);  // pages; the present value if that is higher
+unsigned long mm_hiwater_vm(const mm_struct* mm);
 
 // References (mm/mm.cc).
 inline void mmgrab(mm_struct* mm) { atomic_inc(&mm->mm_count); }
@@ -104,3 +134,30 @@ struct FaultInfo {
   int signo = 0, si_code = 0;
 };
 Result<void> handle_user_fault(unsigned long addr, unsigned flags, FaultInfo* info);
+
+// Access to another process's memory, for /proc/PID/mem, ptrace, cmdline and environ (mm/remote.cc). Copies up to len bytes
+// and returns how many; 0 if not even the first page is there. kForceAccess overrides missing VM_READ/VM_WRITE, breaking COW
+// in a private mapping instead of touching its file (M-75). Takes mmap_lock, may sleep; the caller holds mm_users.
+enum class RemoteAccess : unsigned char { Read, Write, ForceRead, ForceWrite };
+long access_remote_vm(mm_struct* mm, unsigned long addr, void* buf, long len, RemoteAccess how);
+
+// What a futex word in shared memory is, wherever it is mapped (spec 60 section 2): the object whose page it lies in, and the
+// page's index there; the mm and the page address for private memory. EFAULT if not mapped, or (rule F-11) if a private
+// anonymous page is read-only. Faults the page in; may sleep. No reference is kept (F-31).
+struct MemoryIdentity {
+  const void* object;
+  unsigned long index;
+  bool shared;  // object is an address_space, not the mm
+};
+Result<MemoryIdentity> memory_identity(unsigned long addr);
+// Makes a user word writable (or fails with EFAULT), outside of pagefault_disable sections.
+Result<void> fault_in_user_writeable(unsigned long addr);
+
+// fork, exit and OOM helpers
+void exit_mm_release(struct task_struct* t, mm_struct* mm);
+// Makes current use mm instead of its own (exec); the old one is returned with its user reference, null if none.
+mm_struct* exec_mmap(mm_struct* mm);
+// Kills a process to get memory back (spec 41 section 11). True: one was killed, or a victim is dying already.
+bool out_of_memory();
+long oom_badness(struct task_struct* t, unsigned long totalpages);  // LONG_MIN: must not be killed
+unsigned long totalram_pages_for_oom();
