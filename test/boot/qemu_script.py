@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Boots a kernel image with busybox and a shell script in QEMU and prints what the script printed.
+
+usage: qemu_script.py --kernel IMAGE --init INIT --script SCRIPT [--mem MiB] [--append WORDS] [--timeout S] [--golden FILE]
+With --golden the output is compared with FILE, and a difference is shown as a diff. Exit status 0: the script ran to its end,
+QEMU ended, and the output is the golden one."""
+# SPDX-License-Identifier: Apache-2.0
+import argparse
+import difflib
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+BUSYBOX = "/bin/busybox"
+TOOLS = pathlib.Path(__file__).resolve().parents[2] / "tools"
+
+
+def need(program: str, package: str) -> None:
+    if not shutil.which(program) and not pathlib.Path(program).exists():
+        raise SystemExit(f"{program} is not there: apt-get install {package}")
+
+
+def boot(args: argparse.Namespace, initramfs: str, log: pathlib.Path) -> int:
+    command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", args.cpu, "-m", str(args.mem), "-smp", str(args.smp), "-nodefaults",
+               "-display", "none", "-monitor", "none", "-no-reboot", "-serial", f"file:{log}", "-kernel", args.kernel,
+               "-initrd", initramfs, "-append", f"console=ttyS0 quiet panic=-1 {args.append}"]
+    try:
+        return subprocess.run(command, stdin=subprocess.DEVNULL, timeout=args.timeout, check=False).returncode
+    except subprocess.TimeoutExpired:
+        return -1
+
+
+def script_output(text: str) -> list[str] | None:
+    """The lines up to the script's exit line; None if it is not there."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    start = next((i for i, line in enumerate(lines) if line.startswith("== ")), None)
+    end = next((i for i, line in enumerate(lines) if line.startswith("SCRIPT-EXIT")), None)
+    return None if start is None or end is None else lines[start:end + 1]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kernel", required=True)
+    parser.add_argument("--init", required=True)
+    parser.add_argument("--script", required=True)
+    parser.add_argument("--golden")
+    parser.add_argument("--mem", type=int, default=512)
+    parser.add_argument("--smp", type=int, default=1)
+    parser.add_argument("--cpu", default="max,la57=off")
+    parser.add_argument("--append", default="")
+    parser.add_argument("--timeout", type=float, default=300)
+    parser.add_argument("--gzip", action="store_true", help="compress the initramfs")
+    parser.add_argument("--expect", action="append", default=[], help="a text that the console must show somewhere")
+    args = parser.parse_args()
+    need("qemu-system-x86_64", "qemu-system-x86")
+    need(BUSYBOX, "busybox-static")
+    with tempfile.TemporaryDirectory() as tmp:
+        initramfs, log = f"{tmp}/initramfs", pathlib.Path(tmp) / "console"
+        log.write_text("")
+        subprocess.run([sys.executable, "-B", str(TOOLS / "mkinitramfs.py"), "-o", initramfs, "--busybox", BUSYBOX,
+                        *(["--gzip"] if args.gzip else []), f"file:init={args.init}", f"file:script={args.script}"], check=True)
+        status = boot(args, initramfs, log)
+        text = log.read_text(errors="replace")
+    lines = script_output(text)
+    if lines is None or status != 0:
+        print(text[-6000:], file=sys.stderr)
+        print(f"the script did not run to its end, or QEMU's status {status} is not 0", file=sys.stderr)
+        return 1
+    missing = [e for e in args.expect if e not in text]
+    if missing:
+        print(text[-3000:], file=sys.stderr)
+        print(f"not on the console: {missing}", file=sys.stderr)
+        return 1
+    if not args.golden:
+        print("\n".join(lines))
+        return 0
+    golden = pathlib.Path(args.golden).read_text().rstrip("\n").split("\n")
+    diff = list(difflib.unified_diff(golden, lines, "real Linux", "this kernel", lineterm=""))
+    print("\n".join(diff) if diff else f"{len(lines)} lines as on a real Linux")
+    return 1 if diff else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
