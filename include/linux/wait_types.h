@@ -32,15 +32,18 @@ struct completion {
 	unsigned done; /* under wait.lock; UINT_MAX after complete_all */
 	struct swait_queue_head wait;
 };
-struct mutex {
-	atomic_long_t owner; /* task pointer, low bits: waiters, handoff */
+struct CF_CAPABILITY("mutex") mutex {
+	atomic_long_t owner; /* task pointer, low bits: 1 waiters, 2 hand-off wanted, 4 to be picked up (spec 33 W-44) */
 	raw_spinlock_t wait_lock;
-	struct list_head wait_list;
+	struct list_head wait_list; /* under wait_lock */
+	struct lock_class_key *key;
 };
-struct rw_semaphore {
-	atomic_long_t count, owner;
+struct CF_CAPABILITY("rwsem") rw_semaphore {
+	atomic_long_t count; /* 1 writer, 2 waiters, 256 per reader */
+	atomic_long_t owner; /* the writing task, for diagnosis; 0 else */
 	raw_spinlock_t wait_lock;
-	struct list_head wait_list;
+	struct list_head wait_list; /* under wait_lock */
+	struct lock_class_key *key;
 };
 struct semaphore {
 	raw_spinlock_t lock;
