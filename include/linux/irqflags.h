@@ -10,7 +10,7 @@
 #define local_irq_restore(f) arch::irq_restore(f)
 #define local_irq_disable() arch::irq_disable()
 #define local_irq_enable() arch::irq_enable()
-#define irqs_disabled() arch::irqs_disabled()
+static inline bool irqs_disabled() { return arch::irqs_disabled(); }
 #else
 unsigned long cf_irq_save(void);
 void cf_irq_restore(unsigned long flags);

@@ -21,16 +21,17 @@
     __attribute__((always_inline)) explicit Name(Type& l) ACQ(l) : l_(&l) { lock_fn(l_); } \
     __attribute__((always_inline)) explicit Name(Type* l) ACQ(l) : l_(l) { lock_fn(l_); }  \
     __attribute__((always_inline)) ~Name() REL() {                                      \
-      if (l_) unlock_fn(l_);                                                            \
+      if (held_) unlock_fn(l_);                                                         \
     }                                                                                   \
     __attribute__((always_inline)) void unlock() REL() {                                \
       unlock_fn(l_);                                                                    \
-      l_ = nullptr;                                                                     \
+      held_ = false;                                                                    \
     }                                                                                   \
     CF_GUARD_COMMON(Name);                                                              \
                                                                                         \
    private:                                                                             \
     Type* l_;                                                                           \
+    bool held_ = true; /* folded away where unlock() is not used */                     \
   }
 
 // A guard that remembers the interrupt flag.
@@ -40,17 +41,18 @@
     __attribute__((always_inline)) explicit Name(Type& l) ACQ(l) : l_(&l), flags_(lock_fn(l_)) {} \
     __attribute__((always_inline)) explicit Name(Type* l) ACQ(l) : l_(l), flags_(lock_fn(l_)) {}  \
     __attribute__((always_inline)) ~Name() REL() {                                      \
-      if (l_) unlock_fn(l_, flags_);                                                    \
+      if (held_) unlock_fn(l_, flags_);                                                 \
     }                                                                                   \
     __attribute__((always_inline)) void unlock() REL() {                                \
       unlock_fn(l_, flags_);                                                            \
-      l_ = nullptr;                                                                     \
+      held_ = false;                                                                    \
     }                                                                                   \
     CF_GUARD_COMMON(Name);                                                              \
                                                                                         \
    private:                                                                             \
     Type* l_;                                                                           \
     unsigned long flags_;                                                               \
+    bool held_ = true;                                                                  \
   }
 
 CF_DEFINE_GUARD(SpinGuard, raw_spinlock_t, _raw_spin_lock, _raw_spin_unlock, ACQUIRE, RELEASE);

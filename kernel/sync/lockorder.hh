@@ -7,6 +7,7 @@
 #include <linux/spinlock_types.h>
 
 #include "arch/contract/arch.hh"
+#include "kernel/sync/preempt.hh"
 
 struct LeakReport;
 
