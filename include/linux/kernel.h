@@ -55,9 +55,11 @@ int test_taint(unsigned flag);
 unsigned long get_taint(void);
 extern int oops_in_progress, panic_timeout, panic_on_oops, panic_on_warn;
 CF_C_END
-/* Macros, since C libraries rename these two by asm label themselves. */
+/* C++ code calls cf_sscanf: the C++ library's headers must find a C library's sscanf under its own name. */
+#ifndef __cplusplus
 #define sscanf cf_sscanf
 #define vsscanf cf_vsscanf
+#endif
 struct va_format { const char *fmt; va_list *va; };
 #define TAINT_PROPRIETARY_MODULE 0
 #define TAINT_FORCED_MODULE 1

@@ -72,9 +72,6 @@ struct callback_head {
 #define __percpu
 #define __force
 #define __must_check __attribute__((warn_unused_result))
-#define __init
-#define __exit
-#define __initdata
 
 #ifdef __cplusplus
 #define CF_C_BEGIN extern "C" {
