@@ -17,13 +17,18 @@ CF_C_BEGIN
 extern unsigned long mem_map_biased; /* address of the struct page that frame 0 would have */
 extern unsigned long min_pfn, max_pfn; /* frames that have a struct page: [min, max) */
 void __put_page(struct page *page); /* the last reference is gone: head of its block */
+#ifndef __cplusplus
 void *page_address(const struct page *page);
 struct page *virt_to_page(const void *addr);
+#endif
 CF_C_END
 static inline struct page *pfn_to_page(unsigned long pfn) { return (struct page *)(mem_map_biased + pfn * sizeof(struct page)); }
 static inline unsigned long page_to_pfn(const struct page *page) { return ((unsigned long)page - mem_map_biased) / sizeof(struct page); }
 static inline phys_addr_t page_to_phys(const struct page *page) { return PFN_PHYS(page_to_pfn(page)); }
 static inline struct page *phys_to_page(phys_addr_t phys) { return pfn_to_page((unsigned long)(phys >> PAGE_SHIFT)); }
+#ifdef __cplusplus
+#include "mm/page_address.hh"
+#endif
 static inline bool pfn_valid(unsigned long pfn) { return pfn >= min_pfn && pfn < max_pfn; }
 static inline struct page *compound_head(struct page *page) { return page->head ? page->head : page; }
 /* Of the block whose first page this is; 0 if single. */

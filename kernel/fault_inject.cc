@@ -1,0 +1,43 @@
+// Fault injection: the armed state.
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/fault_inject.hh"
+
+#include <linux/atomic.h>
+#include <linux/bug.h>
+#include <linux/preempt.h>
+
+#include "arch/contract/arch.hh"
+
+int fault_injection_armed;
+
+namespace {
+struct Armed {
+  task_struct* task;
+  long nth;
+  atomic_long_t seen;
+  FailPoint point;
+  bool fired;
+};
+constinit Armed armed;
+}  // namespace
+
+bool should_fail_slow(FailPoint point) {
+  if (arch::current_task() != READ_ONCE(armed.task) || in_interrupt()) return false;
+  if (atomic_long_inc_return(&armed.seen) != armed.nth) return false;
+  armed.point = point;
+  WRITE_ONCE(armed.fired, true);
+  return true;
+}
+
+FaultInjection::FaultInjection(task_struct* task, long nth) {
+  BUG_ON(fault_injection_armed);
+  armed = {task, nth, {0}, FailPoint::Other, false};
+  __atomic_store_n(&fault_injection_armed, 1, __ATOMIC_RELEASE);
+}
+FaultInjection::~FaultInjection() {
+  WRITE_ONCE(fault_injection_armed, 0);
+  WRITE_ONCE(armed.task, nullptr);
+}
+long FaultInjection::seen() const { return atomic_long_read(&armed.seen); }
+bool FaultInjection::fired() const { return READ_ONCE(armed.fired); }
+FailPoint FaultInjection::point() const { return armed.point; }
