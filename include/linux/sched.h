@@ -167,6 +167,7 @@ struct task_struct {
 	cpumask_t cpus_mask;
 	unsigned migration_disabled;
 	unsigned sched_reset_on_fork : 1, sched_contributes_to_load : 1, sched_migrated : 1, sched_remote_wakeup : 1;
+	unsigned : 0; /* those above: rq lock. Those below: the task itself; hence not the same word */
 	unsigned in_execve : 1, in_iowait : 1, no_cgroup_migration : 1, restore_sigmask : 1, no_new_privs : 1; /* current only */
 	raw_spinlock_t pi_lock;
 	struct task_struct *wake_q_next;

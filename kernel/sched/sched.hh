@@ -18,6 +18,7 @@ void scheduler_tick();               // hard interrupt, each tick of a busy CPU
 [[noreturn]] void cpu_startup_idle();  // the idle loop, preemption disabled
 void resched_cpu(unsigned cpu);
 void scheduler_ipi();
+void sched_yield_current();           // sched_yield(2), S-64
 
 // fork/exec/exit hooks (spec 20 12.3, S10, S27, S32, F-100)
 Result<void> sched_fork(task_struct* child, u64 clone_flags);  // EAGAIN for deadline tasks

@@ -1,0 +1,327 @@
+// The switch: __schedule, what surrounds it, and who calls it. Spec 22, 30 sections 4 and 5.
+// SPDX-License-Identifier: Apache-2.0
+#include <linux/kernel.h>
+#include <linux/rcupdate.h>
+
+#include "kernel/fork/fork.hh"
+#include "kernel/pid/pid.hh"
+#include "kernel/sched/fair.hh"
+#include "kernel/sched/hooks.hh"
+#include "kernel/signal/signal.hh"
+#include "mm/mm_struct.hh"
+#include "mm/uaccess.hh"
+
+namespace {
+
+enum class Mode : unsigned char { Voluntary, Preempt };
+
+// ---- Leaving ------------------------------------------------------------------------------------------------------
+
+__cold noinline void report_atomic_schedule(task_struct* prev) {
+  pr_err("BUG: scheduling while atomic: %s/%d/0x%08x\n", prev->comm, prev->pid, preempt_count());
+  dump_stack();
+  preempt_count_sub(preempt_count() - PREEMPT_OFFSET);
+}
+
+inline void schedule_debug(task_struct* prev) {
+  if (*static_cast<const u64*>(prev->stack) != STACK_END_MAGIC) [[unlikely]]
+    panic("corrupted stack end detected inside scheduler");
+  if (preempt_count() != PREEMPT_OFFSET) [[unlikely]]
+    report_atomic_schedule(prev);  // C-3
+}
+
+// C-5: prev called schedule() in `state`. rq lock held, prev queued.
+void try_to_block(rq* r, task_struct* prev, unsigned state) {
+  if (signal_pending_state(state, prev)) {
+    WRITE_ONCE(prev->__state, TASK_RUNNING);
+    return;
+  }
+  bool loads = (state & TASK_UNINTERRUPTIBLE) && !(state & (TASK_NOLOAD | TASK_FROZEN));
+  prev->sched_contributes_to_load = loads;
+  if (loads) r->nr_uninterruptible++;
+  // From the store of on_rq on a waker may own prev's state (S-43): it is not read again here.
+  deactivate_task(r, prev, DEQUEUE_SLEEP | DEQUEUE_NOCLOCK);
+  if (prev->in_iowait) atomic_inc(&r->nr_iowait);
+}
+
+// ---- Choosing -----------------------------------------------------------------------------------------------------
+
+task_struct* pick_from_classes(rq* r, task_struct* prev) {
+  prev->sched_class->put_prev_task(r, prev);
+  for (const sched_class* c : kSchedClasses)
+    if (task_struct* p = c->pick_next_task(r)) return p;
+  BUG();  // the idle class always answers
+}
+
+// S-23, S-24.
+inline task_struct* pick_next_task(rq* r, task_struct* prev) {
+  bool only_fair = prev->sched_class->rank <= fair_sched_class.rank && r->nr_running == r->cfs.nr_running;
+  if (only_fair && r->cfs.nr_running) [[likely]] return fair_pick(r, prev);
+  if (!r->nr_running && newidle_pull(r)) return pick_next_task(r, prev);
+  return pick_from_classes(r, prev);
+}
+
+// A task that may no longer run on this CPU leaves with this switch; finish_task_switch sends it on its way, because
+// until then this CPU stands on its stack.
+__cold noinline void detach_curr(rq* r, task_struct* prev) {
+  r->push_curr = false;
+  bool wanted = r->push_to >= 0 || !is_cpu_allowed(prev, r->cpu);
+  if (!wanted || !task_on_rq_queued(prev)) {
+    r->push_to = -1;
+    return;
+  }
+  deactivate_task(r, prev, DEQUEUE_NOCLOCK);
+  r->push_task = prev;
+}
+
+// ---- The switch itself --------------------------------------------------------------------------------------------
+
+// C-15 to C-18, the four-row table. rq lock held, interrupts off.
+inline void switch_address_space(rq* r, task_struct* prev, task_struct* next) {
+  if (!next->mm) {
+    arch::enter_lazy_tlb(prev->active_mm);
+    next->active_mm = prev->active_mm;
+    if (prev->mm)
+      mmgrab(prev->active_mm);
+    else
+      prev->active_mm = nullptr;
+    return;
+  }
+  // The table load is the full barrier of C-17: rq->curr was stored before, user accesses come after.
+  arch::switch_mm(prev->active_mm, next->mm);
+  if (!prev->mm) {
+    r->prev_mm = prev->active_mm;  // dropped in finish_task_switch: now it may still be loaded (C-16)
+    prev->active_mm = nullptr;
+  }
+}
+
+__cold noinline void report_switch_count() {
+  pr_err("BUG: preempt count 0x%x at the end of a task switch\n", preempt_count());
+  dump_stack();
+  preempt_count_sub(preempt_count() - 2 * PREEMPT_OFFSET);
+}
+
+noinline void put_dead_task(task_struct* prev) {
+  put_task_stack(prev);
+  put_task_struct_rcu_user(prev);  // C-40
+}
+
+// On next's stack; prev is who ran before. rq locked on entry, unlocked and interrupts on at return.
+inline void finish_task_switch(task_struct* prev) {
+  rq* r = this_rq();  // C-11
+  if (preempt_count() != 2 * PREEMPT_OFFSET) [[unlikely]]
+    report_switch_count();
+  mm_struct* mm = r->prev_mm;
+  r->prev_mm = nullptr;
+  // Before on_cpu falls: afterwards prev may run elsewhere and even die there (spec 22 section 6 step 3).
+  unsigned prev_state = READ_ONCE(prev->__state);
+  task_struct* leaving = r->push_task;
+  r->push_task = nullptr;
+  // Pairs with the acquire in try_to_wake_up: who sees 0 sees the whole saved context (C-36, S-44).
+  smp_store_release(&prev->on_cpu, 0);
+  raw_spin_unlock(&r->lock);
+  if (leaving) [[unlikely]]
+    push_away(r, leaving);
+  local_irq_enable();
+  if (mm) mmdrop(mm);
+  if (prev_state == TASK_DEAD) [[unlikely]]
+    put_dead_task(prev);
+}
+
+inline void context_switch(rq* r, task_struct* prev, task_struct* next) {
+  WRITE_ONCE(next->on_cpu, 1);  // under the rq lock, before next can be seen running (S-42)
+  switch_address_space(r, prev, next);
+  prev = arch::switch_to(prev, next);
+  barrier();
+  finish_task_switch(prev);
+}
+
+// Preemption disabled once. Interrupts are on at return.
+void __schedule(Mode mode) {
+  arch::yield_point(arch::PreemptPoint::Switch);
+  local_irq_disable();
+  rq* r = this_rq();
+  task_struct* prev = r->curr;
+  schedule_debug(prev);
+  rcu_note_context_switch(mode == Mode::Preempt);
+  raw_spin_lock(&r->lock);
+  // C-4. Pairs with the barrier after pi_lock in try_to_wake_up (S-40), and orders user accesses before rq->curr.
+  smp_mb();
+  update_rq_clock(r);
+
+  unsigned long* switch_count = &prev->nivcsw;
+  unsigned prev_state = mode == Mode::Voluntary ? READ_ONCE(prev->__state) : 0;
+  if (prev_state) {
+    try_to_block(r, prev, prev_state);
+    switch_count = &prev->nvcsw;
+  }
+  if (r->push_curr) [[unlikely]]
+    detach_curr(r, prev);
+
+  task_struct* next = pick_next_task(r, prev);
+  clear_tsk_thread_flag(prev, TIF_NEED_RESCHED);
+  clear_preempt_need_resched();
+  if (next == prev) {
+    raw_spin_unlock_irq(&r->lock);
+    return;
+  }
+  r->nr_switches++;
+  ++*switch_count;
+  WRITE_ONCE(r->curr, next);
+  context_switch(r, prev, next);
+}
+
+void preempt_schedule_common() {
+  do {
+    preempt_disable();
+    __schedule(Mode::Preempt);
+    preempt_enable_no_resched();
+  } while (test_thread_flag(TIF_NEED_RESCHED));
+}
+
+}  // namespace
+
+// ---- Entry points -------------------------------------------------------------------------------------------------
+
+void schedule() {
+  do {
+    preempt_disable();
+    __schedule(Mode::Voluntary);
+    preempt_enable_no_resched();
+  } while (test_thread_flag(TIF_NEED_RESCHED));
+}
+
+void schedule_idle() {
+  WARN_ON_ONCE(READ_ONCE(current->__state) != TASK_RUNNING);
+  do {
+    __schedule(Mode::Voluntary);
+  } while (test_thread_flag(TIF_NEED_RESCHED));
+}
+
+void schedule_preempt_disabled() {
+  preempt_enable_no_resched();
+  schedule();
+  preempt_disable();
+}
+
+extern "C" void preempt_schedule() {
+  if (preempt_count() != 0 || irqs_disabled()) return;
+  preempt_schedule_common();
+}
+
+void preempt_schedule_irq() {
+  do {
+    preempt_disable();
+    local_irq_enable();
+    __schedule(Mode::Preempt);
+    local_irq_disable();
+    preempt_enable_no_resched();
+  } while (test_thread_flag(TIF_NEED_RESCHED));
+}
+
+void io_schedule() {
+  unsigned before = current->in_iowait;
+  current->in_iowait = 1;
+  schedule();
+  current->in_iowait = before;
+}
+
+void yield() {
+  set_current_state(TASK_RUNNING);
+  sched_yield_current();
+}
+
+[[noreturn]] void do_task_dead() {
+  if (preempt_count() == 0) preempt_disable();
+  unsigned long flags;
+  // Under pi_lock, so that a late wake-up of an earlier sleep cannot turn it back (C-41).
+  raw_spin_lock_irqsave(&current->pi_lock, flags);
+  WRITE_ONCE(current->__state, TASK_DEAD);
+  raw_spin_unlock_irqrestore(&current->pi_lock, flags);
+  current->flags |= PF_NOFREEZE;
+  __schedule(Mode::Voluntary);
+  BUG();
+}
+
+// Signals may have been queued while the task was NEW and could not be told.
+static void calculate_sigpending(task_struct* me) {
+  if (!me->pending.signal.sig[0] && !me->signal->shared_pending.signal.sig[0] && !me->jobctl) return;
+  spin_lock_irq(&me->sighand->siglock);
+  set_thread_flag(TIF_SIGPENDING);
+  recalc_sigpending();
+  spin_unlock_irq(&me->sighand->siglock);
+}
+
+extern "C" void schedule_tail(task_struct* prev) {
+  finish_task_switch(prev);
+  preempt_enable();
+  task_struct* me = current;
+  if (me->set_child_tid) (void)put_user(task_pid_vnr(me), me->set_child_tid);  // C-63; a fault is the child's own loss
+  calculate_sigpending(me);
+}
+
+// ---- Marking ------------------------------------------------------------------------------------------------------
+
+// S-14. rq lock held, interrupts off.
+void resched_curr(rq* r) {
+  task_struct* curr = r->curr;
+  if (test_tsk_thread_flag(curr, TIF_NEED_RESCHED)) return;
+  set_tsk_thread_flag(curr, TIF_NEED_RESCHED);
+  if (r->cpu == smp_processor_id())
+    set_preempt_need_resched();
+  else
+    arch::send_ipi(r->cpu, arch::Ipi::Reschedule);
+}
+
+void resched_cpu(unsigned cpu) {
+  unsigned long flags;
+  rq* r = cpu_rq(cpu);
+  raw_spin_lock_irqsave(&r->lock, flags);
+  resched_curr(r);
+  raw_spin_unlock_irqrestore(&r->lock, flags);
+}
+
+// The sender has set the thread flag; here it is folded into this CPU's count (S-28).
+void scheduler_ipi() {
+  if (test_thread_flag(TIF_NEED_RESCHED)) set_preempt_need_resched();
+}
+
+// ---- Queues and classes -------------------------------------------------------------------------------------------
+
+// S-11.
+void activate_task(rq* r, task_struct* p, int flags) {
+  if (task_on_rq_migrating(p)) flags |= ENQUEUE_MIGRATED;
+  if (p->sched_class == &fair_sched_class) [[likely]]
+    fair_enqueue(r, p, flags);
+  else
+    p->sched_class->enqueue_task(r, p, flags);
+  WRITE_ONCE(p->on_rq, TASK_ON_RQ_QUEUED);
+}
+
+// S-12: the store comes first, wakers rely on it.
+void deactivate_task(rq* r, task_struct* p, int flags) {
+  WRITE_ONCE(p->on_rq, flags & DEQUEUE_SLEEP ? 0 : TASK_ON_RQ_MIGRATING);
+  if (p->sched_class == &fair_sched_class) [[likely]]
+    fair_dequeue(r, p, flags);
+  else
+    p->sched_class->dequeue_task(r, p, flags);
+}
+
+// S-13.
+void check_preempt_curr(rq* r, task_struct* p, int wake_flags) {
+  const sched_class *mine = p->sched_class, *running = r->curr->sched_class;
+  if (mine == running)
+    mine->check_preempt_curr(r, p, wake_flags);
+  else if (mine->rank > running->rank)
+    resched_curr(r);
+}
+
+void scheduler_tick() {
+  rq* r = this_rq();
+  raw_spin_lock(&r->lock);
+  update_rq_clock(r);
+  r->curr->sched_class->task_tick(r, r->curr);
+  raw_spin_unlock(&r->lock);
+  load_average_tick();
+  balance_tick(r);
+}

@@ -1,0 +1,42 @@
+// What CPU time a task has had: precise total, split by what the ticks saw. Spec 20, 30.
+// SPDX-License-Identifier: Apache-2.0
+#include <linux/jiffies.h>
+#include <linux/rcupdate.h>
+
+#include "kernel/sched/cputime.hh"
+#include "kernel/sched/rq.hh"
+#include "kernel/sync/guards.hh"
+
+u64 task_sched_runtime(task_struct* p) {
+  // Neither on a CPU nor queued: the sum does not change under our hands.
+  if (!task_on_cpu(p) || !READ_ONCE(p->on_rq)) return READ_ONCE(p->se.sum_exec_runtime);
+  TaskRqGuard g(p);
+  if (task_current(g.r, p) && task_on_rq_queued(p)) {
+    update_rq_clock(g.r);
+    p->sched_class->update_curr(g.r);
+  }
+  return p->se.sum_exec_runtime;
+}
+
+void task_cputime_adjusted(task_struct* p, u64* utime, u64* stime) {
+  adjust_cputime(READ_ONCE(p->utime), READ_ONCE(p->stime), task_sched_runtime(p), utime, stime);
+}
+
+// The group's dead are in signal_struct, the living are summed up.
+void thread_group_cputime_adjusted(task_struct* p, u64* utime, u64* stime) {
+  signal_struct* sig = p->signal;
+  u64 u = READ_ONCE(sig->utime), s = READ_ONCE(sig->stime), total = READ_ONCE(sig->sum_sched_runtime);
+  RcuReadGuard rcu;
+  task_struct* t;
+  for_each_thread(p, t) {
+    u += READ_ONCE(t->utime);
+    s += READ_ONCE(t->stime);
+    total += task_sched_runtime(t);
+  }
+  adjust_cputime(u, s, total, utime, stime);
+}
+
+void account_process_tick(task_struct* p, TickFrom from) {
+  u64& bucket = from == TickFrom::User ? p->utime : p->stime;
+  WRITE_ONCE(bucket, bucket + NSEC_PER_SEC / HZ);
+}

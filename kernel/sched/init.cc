@@ -1,0 +1,91 @@
+// Making and unmaking the scheduler's state, and small questions about tasks.
+// SPDX-License-Identifier: Apache-2.0
+#include <linux/jiffies.h>
+#include <linux/kernel.h>
+#include <linux/slab.h>
+
+#include <new>
+
+#include "init/report.hh"
+#include "kernel/sched/loadavg.hh"
+#include "kernel/sched/params.hh"
+
+constinit Late<SchedState> sched_state;
+
+static rq* make_rq(unsigned cpu) {
+  void* memory = kzalloc(sizeof(rq), GFP_NOWAIT);
+  if (!memory) panic("no memory for the run queue of CPU %u", cpu);
+  rq* r = ::new (memory) rq();
+  r->cpu = cpu;
+  r->cfs.tun = &sched_state->tunables;
+  return r;
+}
+
+// The boot CPU's current task becomes its idle task. Interrupts off.
+void sched_init() {
+  SchedState& s = sched_state.construct();
+  s.tunables = CfsTunables::for_cpus(nr_cpu_ids);
+  s.rr_slice = 100 * HZ / 1000;
+  s.load_next = jiffies + kLoadFreq;
+  raw_spin_lock_init(&s.load_lock);
+  unsigned cpu;
+  for_each_possible_cpu(cpu) {
+    s.rqs[cpu] = make_rq(cpu);
+    arch::cpu_block_of(cpu).rq = s.rqs[cpu];
+  }
+  cpumask_set_cpu(smp_processor_id(), &__cpu_active_mask);
+  init_idle(current, smp_processor_id());
+}
+
+void sched_exit(LeakReport& report) {
+  long uninterruptible = 0, iowait = 0;
+  unsigned cpu;
+  for_each_possible_cpu(cpu) {
+    rq* r = cpu_rq(cpu);
+    report.expect_zero("tasks in a run queue", r->nr_running);
+    report.expect_zero("weight in a fair queue", static_cast<long>(r->cfs.load.weight));
+    if (r->prev_mm) report.finding("CPU %u: an address space parked for dropping", cpu);  // C-95
+    if (r->push_task) report.finding("CPU %u: a task on its way out", cpu);
+    uninterruptible += r->nr_uninterruptible;
+    iowait += atomic_read(&r->nr_iowait);
+  }
+  report.expect_zero("uninterruptible sleepers", uninterruptible);
+  report.expect_zero("tasks in I/O wait", iowait);
+  for_each_possible_cpu(cpu) {
+    arch::cpu_block_of(cpu).rq = nullptr;
+    cpu_rq(cpu)->~rq();
+    kfree(cpu_rq(cpu));
+  }
+  cpumask_clear(&__cpu_active_mask);
+  sched_state.destroy();
+}
+
+// The task becomes the CPU's idle task; it runs there, or will once the CPU starts.
+void init_idle(task_struct* idle, unsigned cpu) {
+  rq* r = cpu_rq(cpu);
+  idle->__state = TASK_RUNNING;
+  idle->se.exec_start = arch::clock_ns();
+  idle->flags |= PF_IDLE | PF_KTHREAD | PF_NO_SETAFFINITY;
+  idle->policy = SCHED_NORMAL;
+  idle->prio = idle->normal_prio = idle->static_prio = DEFAULT_PRIO;  // S-4
+  set_load_weight(idle);
+  idle->sched_class = &idle_sched_class;
+  cpumask_clear(&idle->cpus_mask);
+  cpumask_set_cpu(cpu, &idle->cpus_mask);
+  idle->cpus_ptr = &idle->cpus_mask;
+  idle->nr_cpus_allowed = 1;
+  __set_task_cpu(idle, cpu);
+  r->idle = r->curr = idle;
+  idle->on_rq = TASK_ON_RQ_QUEUED;  // S-22
+  idle->on_cpu = 1;
+}
+
+bool task_curr(const task_struct* p) { return task_current(task_rq(p), p); }
+
+char task_state_to_char(const task_struct* p) {
+  unsigned state = READ_ONCE(p->__state);
+  unsigned reported = (state | static_cast<unsigned>(READ_ONCE(p->exit_state))) & 0x7f;
+  if ((state & TASK_IDLE) == TASK_IDLE) return 'I';
+  if (state & TASK_FROZEN) reported = TASK_UNINTERRUPTIBLE;
+  return "RSDTtXZP"[reported ? 32 - __builtin_clz(reported) : 0];
+}

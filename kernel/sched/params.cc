@@ -1,0 +1,173 @@
+// Policy, priority and nice of a task, and what fork makes of them. Spec 30 sections 1, 7 and 8.
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/sched/params.hh"
+
+#include <linux/kernel.h>
+
+#include "kernel/cred/cred.hh"
+
+// S-1.
+int normal_prio(const task_struct* p) {
+  return rt_policy(p->policy) ? MAX_RT_PRIO - 1 - static_cast<int>(p->rt_priority) : p->static_prio;
+}
+const sched_class* class_of_prio(int prio) { return rt_prio(prio) ? &rt_sched_class : &fair_sched_class; }
+
+static load_weight weight_of(const task_struct* p) {
+  return p->policy == SCHED_IDLE ? weight_of_idle() : weight_of_nice(task_nice(p));
+}
+void set_load_weight(task_struct* p) { p->se.load = weight_of(p); }
+
+// ---- New tasks ----------------------------------------------------------------------------------------------------
+
+static void reset_on_fork(task_struct* child) {
+  if (rt_policy(child->policy)) {
+    child->policy = SCHED_NORMAL;
+    child->static_prio = DEFAULT_PRIO;
+    child->rt_priority = 0;
+  } else if (task_nice(child) < 0) {
+    child->static_prio = DEFAULT_PRIO;
+  }
+  child->prio = child->normal_prio = child->static_prio;
+  set_load_weight(child);
+  child->sched_reset_on_fork = 0;
+}
+
+// S-53. child is a copy of current, known to nobody.
+Result<void> sched_fork(task_struct* child, u64) {
+  child->__state = TASK_NEW;  // cannot be woken or run
+  child->on_rq = 0;
+  child->on_cpu = 0;
+  u64 load = child->se.load.weight;
+  u32 inverse = child->se.load.inv_weight;
+  child->se = {};
+  child->se.load = {load, inverse};
+  INIT_LIST_HEAD(&child->se.group_node);
+  child->rt = {};
+  INIT_LIST_HEAD(&child->rt.run_list);
+  child->rt.time_slice = sched_state->rr_slice;
+  child->migration_disabled = 0;
+  child->sched_contributes_to_load = 0;
+  child->wake_q_next = nullptr;
+  child->prio = current->normal_prio;  // a boost is not inherited
+  if (child->sched_reset_on_fork) [[unlikely]]
+    reset_on_fork(child);
+  child->sched_class = class_of_prio(child->prio);
+  return {};
+}
+
+// S-54.
+void sched_cgroup_fork(task_struct* child) {
+  unsigned long flags;
+  local_irq_save(flags);
+  rq* r = this_rq();
+  raw_spin_lock(&r->lock);
+  update_rq_clock(r);
+  __set_task_cpu(child, r->cpu);
+  child->sched_class->task_fork(r, child);
+  raw_spin_unlock(&r->lock);
+  local_irq_restore(flags);
+}
+
+void sched_post_fork(task_struct*) {}
+
+// ---- Changing -----------------------------------------------------------------------------------------------------
+
+ParamChange::ParamChange(task_struct* p, int new_prio)
+    : guard_(p), old_prio_(p->prio), old_class_(p->sched_class), new_prio_(new_prio) {
+  rq* r = guard_.r;
+  update_rq_clock(r);
+  queued_ = task_on_rq_queued(p);
+  running_ = task_current(r, p);
+  int move = old_prio_ == new_prio ? 0 : DEQUEUE_MOVE;
+  flags_ = DEQUEUE_SAVE | DEQUEUE_NOCLOCK | move;
+  if (queued_) p->sched_class->dequeue_task(r, p, flags_);
+  if (running_) p->sched_class->put_prev_task(r, p);
+}
+
+ParamChange::~ParamChange() {
+  task_struct* p = guard_.task;
+  rq* r = guard_.r;
+  p->prio = new_prio_;
+  p->sched_class = class_of_prio(new_prio_);
+  if (queued_) p->sched_class->enqueue_task(r, p, flags_ | (old_prio_ < new_prio_ ? ENQUEUE_HEAD : 0));  // S-57
+  if (running_) p->sched_class->set_next_task(r, p);
+  if (old_class_ != p->sched_class) {
+    old_class_->switched_from(r, p);
+    p->sched_class->switched_to(r, p);
+  } else if (old_prio_ != new_prio_) {
+    p->sched_class->prio_changed(r, p, old_prio_);
+  }
+}
+
+// S-2, S-63.
+void set_user_nice(task_struct* p, long nice) {
+  if (task_nice(p) == nice || nice < MIN_NICE || nice > MAX_NICE) return;
+  if (!fair_policy(p->policy)) {
+    TaskRqGuard g(p);
+    p->static_prio = NICE_TO_PRIO(static_cast<int>(nice));
+    return;
+  }
+  ParamChange change(p, NICE_TO_PRIO(static_cast<int>(nice)));
+  p->static_prio = NICE_TO_PRIO(static_cast<int>(nice));
+  p->normal_prio = normal_prio(p);
+  set_load_weight(p);
+}
+
+bool can_nice(const task_struct* p, int nice) {
+  unsigned long wanted = 20 - nice;
+  return wanted <= rlimit_of(p, RLIMIT_NICE) || capable(CAP_SYS_NICE);
+}
+
+static bool same_owner(const task_struct* p) {
+  const cred *mine = current_cred(), *theirs = READ_ONCE(p->real_cred);
+  return uid_eq(mine->euid, theirs->euid) || uid_eq(mine->euid, theirs->uid);
+}
+
+// Spec 30 section 8.2: what a caller without CAP_SYS_NICE may not do.
+static bool needs_privilege(const task_struct* p, const SchedRequest& q) {
+  if (fair_policy(q.policy) && q.nice < task_nice(p) && 20 - q.nice > static_cast<long>(rlimit_of(p, RLIMIT_NICE)))
+    return true;
+  if (rt_policy(q.policy)) {
+    unsigned long limit = rlimit_of(p, RLIMIT_RTPRIO);
+    if (q.policy != p->policy && !limit) return true;
+    if (q.rt_priority > p->rt_priority && q.rt_priority > limit) return true;
+  }
+  if (p->policy == SCHED_IDLE && q.policy != SCHED_IDLE &&
+      20 - task_nice(p) > static_cast<long>(rlimit_of(p, RLIMIT_NICE)))
+    return true;
+  if (!same_owner(p)) return true;
+  return p->sched_reset_on_fork && !q.reset_on_fork;
+}
+
+static bool changes_nothing(const task_struct* p, const SchedRequest& q) {
+  if (q.policy != p->policy) return false;
+  if (fair_policy(q.policy)) return q.nice == task_nice(p);
+  return q.rt_priority == p->rt_priority;
+}
+
+// Spec 30 section 8.1.
+Result<void> __sched_setscheduler(task_struct* p, SchedRequest q, SchedCaller caller) {
+  if (q.policy == kKeepPolicy) {
+    q.policy = p->policy;
+    q.reset_on_fork = p->sched_reset_on_fork;
+  }
+  if (!fair_policy(q.policy) && !rt_policy(q.policy)) return fail(EINVAL);
+  if (q.rt_priority > MAX_RT_PRIO - 1) return fail(EINVAL);
+  if (rt_policy(q.policy) != (q.rt_priority != 0)) return fail(EINVAL);
+  if (caller == SchedCaller::User && needs_privilege(p, q) && !capable(CAP_SYS_NICE)) return fail(EPERM);
+  if (changes_nothing(p, q)) {
+    TaskRqGuard g(p);
+    p->sched_reset_on_fork = q.reset_on_fork;
+    return {};
+  }
+  int prio = rt_policy(q.policy) ? MAX_RT_PRIO - 1 - static_cast<int>(q.rt_priority)
+             : fair_policy(q.policy) && !rt_policy(q.policy) ? NICE_TO_PRIO(q.nice) : p->prio;
+  ParamChange change(p, prio);
+  p->sched_reset_on_fork = q.reset_on_fork;
+  p->policy = q.policy;
+  if (fair_policy(q.policy)) p->static_prio = NICE_TO_PRIO(q.nice);
+  p->rt_priority = q.rt_priority;
+  p->normal_prio = normal_prio(p);
+  set_load_weight(p);
+  return {};
+}

@@ -1,0 +1,33 @@
+// Changing a task's policy, priority and nice: what the system calls and the rest of the scheduler share.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "kernel/sched/rq.hh"
+
+inline constexpr unsigned kKeepPolicy = ~0u;
+struct SchedRequest {
+  unsigned policy = SCHED_NORMAL;
+  int nice = 0;
+  unsigned rt_priority = 0;
+  bool reset_on_fork = false;
+};
+enum class SchedCaller : unsigned char { User, Kernel };  // Kernel: no privilege asked
+// May not be called with locks held. EINVAL, EPERM.
+Result<void> __sched_setscheduler(task_struct* p, SchedRequest request, SchedCaller caller);
+
+bool can_nice(const task_struct* p, int nice);
+
+// While it lives p is off its queue and its parameters may be written; its end puts p back where it belongs and lets the
+// classes react (spec 30 section 8.1, the steps after the checks).
+class ParamChange {
+ public:
+  ParamChange(task_struct* p, int new_prio);
+  ~ParamChange();
+  ParamChange(const ParamChange&) = delete;
+
+ private:
+  TaskRqGuard guard_;
+  int old_prio_;
+  const sched_class* old_class_;
+  int new_prio_, flags_;
+  bool queued_, running_;
+};

@@ -1,0 +1,130 @@
+// The run queue of a CPU and the class interface: private to kernel/sched. Spec 30 sections 2 and 3.
+// Lock order: p->pi_lock, then rq locks in CPU order (S-6). All taken with interrupts off.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <linux/atomic.h>
+#include <linux/spinlock.h>
+
+#include "arch/contract/arch.hh"
+#include "kernel/sched/cfs_queue.hh"
+#include "kernel/sched/rt_queue.hh"
+#include "kernel/sched/sched.hh"
+#include "lib/late.hh"
+
+inline constexpr int TASK_ON_RQ_QUEUED = 1, TASK_ON_RQ_MIGRATING = 2;
+
+struct alignas(64) rq {
+  raw_spinlock_t lock;        // everything below unless said otherwise. No checker key: prev locks it, next unlocks it
+  unsigned cpu;
+  unsigned nr_running = 0;    // all classes; read without the lock as a hint
+  task_struct *curr = nullptr, *idle = nullptr;
+  u64 clock = 0;              // ns; never goes back (S-8)
+  mm_struct* prev_mm = nullptr;  // parked between the switch and its finish (spec 22 C-16)
+  u64 nr_switches = 0;
+  bool push_curr = false;     // curr is to go elsewhere: the next __schedule hands it on
+  int push_to = -1;           // a CPU asked for (exec), or -1: any that is allowed, if this one is not
+  bool online = false;
+  task_struct* push_task = nullptr;  // on its way out, between __schedule and finish_task_switch
+  long nr_uninterruptible = 0;  // only the sum over CPUs means anything
+  atomic_t nr_iowait{};
+  cfs_rq cfs;
+  rt_rq rt;
+  unsigned long next_balance = 0;  // jiffies
+};
+
+struct sched_class {
+  int rank;  // S-5: higher preempts lower
+  void (*enqueue_task)(rq*, task_struct*, int flags);
+  void (*dequeue_task)(rq*, task_struct*, int flags);
+  void (*yield_task)(rq*);
+  void (*check_preempt_curr)(rq*, task_struct* woken, int wake_flags);  // same class as curr
+  task_struct* (*pick_next_task)(rq*);  // makes it current; null: none
+  void (*put_prev_task)(rq*, task_struct*);
+  void (*set_next_task)(rq*, task_struct*);
+  unsigned (*select_task_rq)(task_struct*, unsigned cpu, int wake_flags);  // pi_lock held, no rq lock
+  void (*task_tick)(rq*, task_struct*);
+  void (*task_fork)(rq*, task_struct*);  // rq: of the forking CPU, locked
+  void (*migrate_task_rq)(task_struct*, unsigned new_cpu);  // about to change CPU; pi_lock or old rq lock
+  void (*switched_from)(rq*, task_struct*);
+  void (*switched_to)(rq*, task_struct*);
+  void (*prio_changed)(rq*, task_struct*, int old_prio);
+  unsigned (*get_rr_interval)(rq*, task_struct*);  // jiffies
+  void (*update_curr)(rq*);
+};
+extern const sched_class rt_sched_class, fair_sched_class, idle_sched_class;
+// Best first. Stop and deadline have no class yet: nothing can enter them (sched_setscheduler answers EINVAL).
+inline constexpr const sched_class* kSchedClasses[] = {&rt_sched_class, &fair_sched_class, &idle_sched_class};
+
+struct SchedState {
+  rq* rqs[NR_CPUS] = {};
+  CfsTunables tunables;
+  // CPUs whose current task is idle. Set and cleared by the CPU itself; others read it as a hint.
+  alignas(64) unsigned long idle_cpus = 0;
+  unsigned rr_slice;             // jiffies
+  raw_spinlock_t load_lock;      // the load averages
+  unsigned long load_next;       // jiffies of the next sample
+  unsigned long avenrun[3] = {};
+};
+extern Late<SchedState> sched_state;
+
+inline rq* cpu_rq(unsigned cpu) { return sched_state->rqs[cpu]; }
+// Preemption off.
+inline rq* this_rq() { return static_cast<rq*>(arch::cpu_block().rq); }
+inline rq* task_rq(const task_struct* p) { return cpu_rq(task_cpu(p)); }
+inline bool task_current(const rq* r, const task_struct* p) { return READ_ONCE(r->curr) == p; }
+inline bool task_on_cpu(const task_struct* p) { return READ_ONCE(p->on_cpu); }
+inline bool task_on_rq_queued(const task_struct* p) { return READ_ONCE(p->on_rq) == TASK_ON_RQ_QUEUED; }
+inline bool task_on_rq_migrating(const task_struct* p) { return READ_ONCE(p->on_rq) == TASK_ON_RQ_MIGRATING; }
+inline bool single_cpu() { return nr_cpu_ids == 1; }
+inline bool fair_policy(unsigned policy) {
+  return policy == SCHED_NORMAL || policy == SCHED_BATCH || policy == SCHED_IDLE;
+}
+inline bool rt_policy(unsigned policy) { return policy == SCHED_FIFO || policy == SCHED_RR; }
+inline bool rt_prio(int prio) { return prio < MAX_RT_PRIO; }
+inline FairKind fair_kind(const task_struct* p) {
+  return p->policy == SCHED_IDLE ? FairKind::Idle : p->policy == SCHED_BATCH ? FairKind::Batch : FairKind::Normal;
+}
+
+// Once per lock section (S-10). rq lock held.
+inline void update_rq_clock(rq* r) {
+  u64 now = arch::clock_ns();
+  if (static_cast<s64>(now - r->clock) > 0) r->clock = now;
+}
+
+// ---- kernel/sched/core.cc -----------------------------------------------------------------------------------------
+void resched_curr(rq* r);
+void activate_task(rq* r, task_struct* p, int flags);
+void deactivate_task(rq* r, task_struct* p, int flags);
+void check_preempt_curr(rq* r, task_struct* p, int wake_flags);
+void __set_task_cpu(task_struct* p, unsigned cpu);
+void set_task_cpu(task_struct* p, unsigned cpu);  // with the class's migrate hook
+unsigned select_task_rq(task_struct* p, unsigned cpu, int wake_flags);
+bool is_cpu_allowed(const task_struct* p, unsigned cpu);
+
+// The rq of p, locked, p being settled there (S-7). __task_rq_lock: pi_lock is held already.
+rq* __task_rq_lock(task_struct* p);
+rq* task_rq_lock(task_struct* p, unsigned long* flags);
+void task_rq_unlock(rq* r, task_struct* p, unsigned long flags);
+struct TaskRqGuard {
+  explicit TaskRqGuard(task_struct* p) : task(p), r(task_rq_lock(p, &flags)) {}
+  ~TaskRqGuard() { task_rq_unlock(r, task, flags); }
+  TaskRqGuard(const TaskRqGuard&) = delete;
+  task_struct* task;
+  unsigned long flags;
+  rq* r;
+};
+// Locks other, this_rq being locked; true if this_rq had to be dropped for the order (S-6).
+bool double_lock_rq(rq* this_rq, rq* other);
+
+// ---- kernel/sched/migrate.cc, balance.cc --------------------------------------------------------------------------
+void push_away(rq* from, task_struct* p);          // p is MIGRATING, not running, no rq lock held, interrupts off
+void move_queued_task(rq* from, task_struct* p, unsigned to);  // from locked on entry and exit, may be dropped between
+bool newidle_pull(rq* r);                          // rq lock held, may be dropped; true: something is runnable now
+void balance_tick(rq* r);                          // rq lock held, may be dropped
+unsigned idlest_cpu(const task_struct* p, unsigned prefer);
+void load_average_tick();
+
+// ---- Changing parameters of a task: kernel/sched/params.cc --------------------------------------------------------
+void set_load_weight(task_struct* p);
+int normal_prio(const task_struct* p);
+const sched_class* class_of_prio(int prio);

@@ -1,0 +1,110 @@
+// The real-time class: SCHED_FIFO and SCHED_RR on a run queue. Spec 32 part 1; without groups.
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/sched/rq.hh"
+
+namespace {
+
+bool is_rr(const task_struct* p) { return p->policy == SCHED_RR; }
+task_struct* task_of_rt(sched_rt_entity* e) { return container_of(e, task_struct, rt); }
+
+// The running time of every class is kept in se.
+void update_curr_rt(rq* r) {
+  task_struct* p = r->curr;
+  if (p->sched_class != &rt_sched_class) return;
+  u64 d = r->clock - p->se.exec_start;
+  if (static_cast<s64>(d) <= 0) return;
+  p->se.exec_start = r->clock;
+  p->se.sum_exec_runtime += d;
+}
+
+void enqueue_task_rt(rq* r, task_struct* p, int flags) {
+  r->rt.enqueue(&p->rt, p->prio, is_rr(p), flags);
+  r->nr_running++;
+}
+
+void dequeue_task_rt(rq* r, task_struct* p, int flags) {
+  update_curr_rt(r);
+  r->rt.dequeue(&p->rt, p->prio, is_rr(p), flags);
+  r->nr_running--;
+}
+
+void yield_task_rt(rq* r) { r->rt.requeue_tail(&r->curr->rt, r->curr->prio); }
+
+// R-10 without the push to other CPUs: an equal priority never preempts.
+void check_preempt_curr_rt(rq* r, task_struct* p, int) {
+  if (p->prio < r->curr->prio) resched_curr(r);
+}
+
+task_struct* pick_next_task_rt(rq* r) {
+  sched_rt_entity* e = r->rt.first();
+  if (!e) return nullptr;
+  task_struct* p = task_of_rt(e);
+  p->se.exec_start = r->clock;
+  return p;
+}
+
+void put_prev_task_rt(rq* r, task_struct*) { update_curr_rt(r); }  // it stays on its list
+void set_next_task_rt(rq* r, task_struct* p) { p->se.exec_start = r->clock; }
+
+// R-20 in the simple form: away from a CPU whose task is at least as urgent, to the one that runs the least urgent work.
+unsigned select_task_rq_rt(task_struct* p, unsigned cpu, int) {
+  if (READ_ONCE(READ_ONCE(cpu_rq(cpu)->curr)->prio) > p->prio && cpumask_test_cpu(cpu, p->cpus_ptr)) return cpu;
+  unsigned best = cpu, candidate;
+  int lowest = p->prio;
+  for_each_cpu(candidate, p->cpus_ptr) {
+    if (!cpumask_test_cpu(candidate, cpu_active_mask)) continue;
+    task_struct* curr = READ_ONCE(cpu_rq(candidate)->curr);
+    int prio = curr == cpu_rq(candidate)->idle ? MAX_PRIO : READ_ONCE(curr->prio);
+    if (prio <= lowest) continue;
+    lowest = prio;
+    best = candidate;
+  }
+  return best;
+}
+
+void task_tick_rt(rq* r, task_struct* p) {
+  update_curr_rt(r);
+  p->rt.timeout++;  // what RLIMIT_RTTIME counts
+  if (is_rr(p) && r->rt.rr_tick(&p->rt, p->prio, sched_state->rr_slice)) resched_curr(r);
+}
+
+void migrate_task_rq_rt(task_struct*, unsigned) {}
+void task_fork_rt(rq*, task_struct*) {}
+void switched_from_rt(rq*, task_struct*) {}
+
+void switched_to_rt(rq* r, task_struct* p) {
+  if (task_on_rq_queued(p) && r->curr != p && p->prio < r->curr->prio) resched_curr(r);
+}
+
+void prio_changed_rt(rq* r, task_struct* p, int old_prio) {
+  if (!task_on_rq_queued(p)) return;
+  if (r->curr == p) {
+    if (old_prio < p->prio && r->rt.best() < p->prio) resched_curr(r);
+  } else if (p->prio < r->curr->prio) {
+    resched_curr(r);
+  }
+}
+
+unsigned get_rr_interval_rt(rq*, task_struct* p) { return is_rr(p) ? sched_state->rr_slice : 0; }
+
+}  // namespace
+
+const sched_class rt_sched_class = {
+    .rank = 2,
+    .enqueue_task = enqueue_task_rt,
+    .dequeue_task = dequeue_task_rt,
+    .yield_task = yield_task_rt,
+    .check_preempt_curr = check_preempt_curr_rt,
+    .pick_next_task = pick_next_task_rt,
+    .put_prev_task = put_prev_task_rt,
+    .set_next_task = set_next_task_rt,
+    .select_task_rq = select_task_rq_rt,
+    .task_tick = task_tick_rt,
+    .task_fork = task_fork_rt,
+    .migrate_task_rq = migrate_task_rq_rt,
+    .switched_from = switched_from_rt,
+    .switched_to = switched_to_rt,
+    .prio_changed = prio_changed_rt,
+    .get_rr_interval = get_rr_interval_rt,
+    .update_curr = update_curr_rt,
+};

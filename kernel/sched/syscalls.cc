@@ -1,0 +1,242 @@
+// The scheduling system calls (sched(7)). Spec 30 sections 8.3, 8.4 and 9.
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/entry/syscall.hh"
+
+#include <linux/jiffies.h>
+#include <linux/minmax.h>
+#include <linux/rcupdate.h>
+
+#include "kernel/cred/cred.hh"
+#include "kernel/pid/pid.hh"
+#include "kernel/sched/params.hh"
+#include "kernel/sync/guards.hh"
+#include "mm/uaccess.hh"
+
+namespace {
+
+constexpr u64 kFlagResetOnFork = 0x01, kFlagKeepPolicy = 0x08, kFlagKeepParams = 0x10, kFlagUtilClamp = 0x60,
+              kFlagAll = 0x7f;
+constexpr size_t kAttrSizeVer0 = 48, kPageSize = 4096;
+
+// A referenced task, or null.
+class TaskRef {
+ public:
+  explicit TaskRef(pid_t pid) : task_(pid ? find_get_task_by_vpid(pid) : get_task_struct(current)) {}
+  ~TaskRef() {
+    if (task_) put_task_struct(task_);
+  }
+  TaskRef(const TaskRef&) = delete;
+  explicit operator bool() const { return task_; }
+  task_struct* get() const { return task_; }
+  task_struct* operator->() const { return task_; }
+
+ private:
+  task_struct* task_;
+};
+
+long set_scheduler(pid_t pid, int policy, const sched_param* param) {
+  if (!param || pid < 0) return -EINVAL;
+  sched_param kparam;
+  if (copy_from_user(&kparam, param, sizeof(kparam))) return -EFAULT;
+  TaskRef p(pid);
+  if (!p) return -ESRCH;
+  SchedRequest q{.nice = task_nice(p.get()), .rt_priority = static_cast<unsigned>(kparam.sched_priority)};
+  if (policy == -1) {
+    q.policy = kKeepPolicy;
+  } else {
+    q.policy = policy & ~SCHED_RESET_ON_FORK;
+    q.reset_on_fork = policy & SCHED_RESET_ON_FORK;
+  }
+  return to_abi(__sched_setscheduler(p.get(), q, SchedCaller::User));
+}
+
+// S-62: the user's tasks, a group's, or one.
+template <class F>
+void for_each_priority_target(int which, int who, F&& visit) {
+  task_struct *g, *t;
+  RcuReadGuard rcu;
+  if (which == 0) {
+    if (task_struct* p = who ? find_task_by_vpid(who) : current) visit(p);
+    return;
+  }
+  ReadGuard relations(tasklist_lock);
+  struct pid* group = which == 1 ? (who ? find_vpid(who) : task_pgrp(current)) : nullptr;
+  kuid_t uid = which == 2 && who ? kuid_t{static_cast<unsigned>(who)} : current_cred()->uid;
+  for_each_process_thread(g, t) {
+    bool match = which == 1 ? task_pgrp(t) == group : uid_eq(READ_ONCE(t->real_cred)->uid, uid) && task_pid_vnr(t);
+    if (match) visit(t);
+  }
+}
+
+long set_one_priority(task_struct* p, int nice, long error) {
+  const cred *mine = current_cred(), *theirs = READ_ONCE(p->real_cred);
+  bool owner = uid_eq(theirs->uid, mine->euid) || uid_eq(theirs->euid, mine->euid);
+  if (!owner && !ns_capable(theirs->user_ns, CAP_SYS_NICE)) return -EPERM;
+  if (nice < task_nice(p) && !can_nice(p, nice)) return -EACCES;
+  set_user_nice(p, nice);
+  return error == -ESRCH ? 0 : error;
+}
+
+// Reads sched_attr as the size field says; E2BIG tells the caller our size (S-58 table).
+long read_attr(const sched_attr* from, sched_attr* attr) {
+  u32 size;
+  if (get_user(size, &from->size)) return -EFAULT;
+  if (!size) size = kAttrSizeVer0;
+  long err = size < kAttrSizeVer0 || size > kPageSize ? -E2BIG : copy_struct_from_user(attr, sizeof(*attr), from, size);
+  if (err == -E2BIG) (void)put_user(static_cast<u32>(sizeof(*attr)), &const_cast<sched_attr*>(from)->size);
+  if (err) return err;
+  if ((attr->sched_flags & kFlagUtilClamp) && size < sizeof(*attr)) return -EINVAL;
+  attr->sched_nice = clamp(attr->sched_nice, MIN_NICE, MAX_NICE);
+  return 0;
+}
+
+}  // namespace
+
+void sched_yield_current() {
+  unsigned long flags;
+  local_irq_save(flags);
+  rq* r = this_rq();
+  raw_spin_lock(&r->lock);
+  update_rq_clock(r);
+  r->curr->sched_class->yield_task(r);
+  preempt_disable();
+  raw_spin_unlock(&r->lock);
+  preempt_enable_no_resched();
+  local_irq_restore(flags);
+  schedule();
+}
+
+SYSCALL_DEFINE0(sched_yield) {
+  sched_yield_current();
+  return 0;
+}
+
+SYSCALL_DEFINE3(sched_setscheduler, pid_t, pid, int, policy, const sched_param*, param) {
+  return policy < 0 ? -EINVAL : set_scheduler(pid, policy, param);
+}
+
+SYSCALL_DEFINE2(sched_setparam, pid_t, pid, const sched_param*, param) { return set_scheduler(pid, -1, param); }
+
+SYSCALL_DEFINE3(sched_setattr, pid_t, pid, sched_attr*, uattr, unsigned, flags) {
+  if (!uattr || pid < 0 || flags) return -EINVAL;
+  sched_attr attr = {};
+  if (long err = read_attr(uattr, &attr)) return err;
+  if (static_cast<int>(attr.sched_policy) < 0) return -EINVAL;
+  TaskRef p(pid);
+  if (!p) return -ESRCH;
+  if (attr.sched_flags & ~kFlagAll) return -EINVAL;
+  if (attr.sched_flags & kFlagUtilClamp) return -EOPNOTSUPP;
+  SchedRequest q{.policy = attr.sched_flags & kFlagKeepPolicy ? kKeepPolicy : attr.sched_policy,
+                 .nice = attr.sched_nice,
+                 .rt_priority = attr.sched_priority,
+                 .reset_on_fork = (attr.sched_flags & kFlagResetOnFork) != 0};
+  if (attr.sched_flags & kFlagKeepParams) {
+    q.nice = task_nice(p.get());
+    q.rt_priority = p->rt_priority;
+  }
+  return to_abi(__sched_setscheduler(p.get(), q, SchedCaller::User));
+}
+
+SYSCALL_DEFINE1(sched_getscheduler, pid_t, pid) {
+  if (pid < 0) return -EINVAL;
+  TaskRef p(pid);
+  if (!p) return -ESRCH;
+  return p->policy | (p->sched_reset_on_fork ? SCHED_RESET_ON_FORK : 0);
+}
+
+SYSCALL_DEFINE2(sched_getparam, pid_t, pid, sched_param*, param) {
+  if (!param || pid < 0) return -EINVAL;
+  TaskRef p(pid);
+  if (!p) return -ESRCH;
+  sched_param out{rt_policy(p->policy) ? static_cast<int>(p->rt_priority) : 0};
+  return copy_to_user(param, &out, sizeof(out)) ? -EFAULT : 0;
+}
+
+SYSCALL_DEFINE4(sched_getattr, pid_t, pid, sched_attr*, uattr, unsigned, usize, unsigned, flags) {
+  if (!uattr || pid < 0 || usize < kAttrSizeVer0 || usize > kPageSize || flags) return -EINVAL;
+  TaskRef p(pid);
+  if (!p) return -ESRCH;
+  sched_attr attr = {.size = min_t(u32, usize, sizeof(attr)), .sched_policy = p->policy};
+  if (p->sched_reset_on_fork) attr.sched_flags |= kFlagResetOnFork;
+  if (rt_policy(p->policy))
+    attr.sched_priority = p->rt_priority;
+  else
+    attr.sched_nice = task_nice(p.get());
+  attr.sched_util_max = 1024;
+  return copy_to_user(uattr, &attr, attr.size) ? -EFAULT : 0;
+}
+
+SYSCALL_DEFINE1(sched_get_priority_max, int, policy) {
+  if (policy == SCHED_FIFO || policy == SCHED_RR) return MAX_RT_PRIO - 1;
+  return fair_policy(policy) || policy == SCHED_DEADLINE ? 0 : -EINVAL;
+}
+
+SYSCALL_DEFINE1(sched_get_priority_min, int, policy) {
+  if (policy == SCHED_FIFO || policy == SCHED_RR) return 1;
+  return fair_policy(policy) || policy == SCHED_DEADLINE ? 0 : -EINVAL;
+}
+
+SYSCALL_DEFINE2(sched_rr_get_interval, pid_t, pid, __kernel_timespec*, interval) {
+  if (pid < 0) return -EINVAL;
+  TaskRef p(pid);
+  if (!p) return -ESRCH;
+  u64 ns;
+  {
+    TaskRqGuard g(p.get());
+    ns = p->sched_class->get_rr_interval(g.r, p.get()) * (NSEC_PER_SEC / HZ);
+  }
+  __kernel_timespec out{static_cast<s64>(ns / NSEC_PER_SEC), static_cast<long long>(ns % NSEC_PER_SEC)};
+  return copy_to_user(interval, &out, sizeof(out)) ? -EFAULT : 0;
+}
+
+SYSCALL_DEFINE1(nice, int, increment) {
+  increment = clamp(increment, -NICE_WIDTH, NICE_WIDTH);
+  int nice = clamp(task_nice(current) + increment, MIN_NICE, MAX_NICE);
+  if (increment < 0 && !can_nice(current, nice)) return -EPERM;
+  set_user_nice(current, nice);
+  return 0;
+}
+
+// S-61.
+SYSCALL_DEFINE3(setpriority, int, which, int, who, int, nice) {
+  if (which < 0 || which > 2) return -EINVAL;
+  nice = clamp(nice, MIN_NICE, MAX_NICE);
+  long error = -ESRCH;
+  for_each_priority_target(which, who, [&](task_struct* p) { error = set_one_priority(p, nice, error); });
+  return error;
+}
+
+SYSCALL_DEFINE2(getpriority, int, which, int, who) {
+  if (which < 0 || which > 2) return -EINVAL;
+  long best = -ESRCH;
+  for_each_priority_target(which, who, [&](task_struct* p) { best = max_t(long, best, 20 - task_nice(p)); });
+  return best;
+}
+
+// S-66.
+SYSCALL_DEFINE3(sched_setaffinity, pid_t, pid, unsigned, len, const unsigned long*, user_mask) {
+  cpumask_t mask = {};
+  if (copy_from_user(&mask, user_mask, min_t(size_t, len, sizeof(mask)))) return -EFAULT;
+  TaskRef p(pid);
+  if (!p) return -ESRCH;
+  if (p->flags & PF_NO_SETAFFINITY) return -EINVAL;
+  const cred *mine = current_cred(), *theirs = READ_ONCE(p->real_cred);
+  bool owner = uid_eq(mine->euid, theirs->euid) || uid_eq(mine->euid, theirs->uid);
+  if (!owner && !ns_capable(theirs->user_ns, CAP_SYS_NICE)) return -EPERM;
+  cpumask_and(&mask, &mask, cpu_possible_mask);
+  return to_abi(set_cpus_allowed_ptr(p.get(), &mask));
+}
+
+// S-67.
+SYSCALL_DEFINE3(sched_getaffinity, pid_t, pid, unsigned, len, unsigned long*, user_mask) {
+  if (len * 8ul < nr_cpu_ids || len % sizeof(unsigned long)) return -EINVAL;
+  TaskRef p(pid);
+  if (!p) return -ESRCH;
+  cpumask_t mask;
+  {
+    TaskRqGuard g(p.get());
+    cpumask_and(&mask, &p->cpus_mask, cpu_active_mask);
+  }
+  size_t n = min_t(size_t, len, sizeof(mask));
+  return copy_to_user(user_mask, &mask, n) ? -EFAULT : static_cast<long>(n);
+}

@@ -1,0 +1,157 @@
+// Waking tasks: sleeping ones, new ones, and where they go. Spec 30 sections 6 and 7, 22 section 15.2.
+// SPDX-License-Identifier: Apache-2.0
+#include <linux/kernel.h>
+
+#include "kernel/sched/fair.hh"
+
+// S-51.
+bool is_cpu_allowed(const task_struct* p, unsigned cpu) {
+  if (!cpumask_test_cpu(cpu, p->cpus_ptr)) return false;
+  return cpumask_test_cpu(cpu, p->flags & PF_KTHREAD ? cpu_online_mask : cpu_active_mask);
+}
+
+// S-52: nobody of the mask is there; the mask gives way.
+__cold noinline static unsigned fallback_cpu(task_struct* p, unsigned cpu) {
+  unsigned candidate;
+  for_each_cpu(candidate, p->cpus_ptr)
+    if (is_cpu_allowed(p, candidate)) return candidate;
+  if (!(p->flags & PF_KTHREAD))
+    pr_warn("process %d (%s) no longer affine to cpu%u\n", p->pid, p->comm, cpu);
+  cpumask_copy(&p->cpus_mask, cpu_possible_mask);
+  p->nr_cpus_allowed = num_possible_cpus();
+  return cpumask_first(cpu_online_mask);
+}
+
+// S-50. pi_lock held.
+unsigned select_task_rq(task_struct* p, unsigned cpu, int wake_flags) {
+  if (single_cpu()) return cpu;
+  if (p->nr_cpus_allowed > 1 && !p->migration_disabled)
+    cpu = p->sched_class->select_task_rq(p, cpu, wake_flags);
+  else
+    cpu = cpumask_first(p->cpus_ptr);
+  return is_cpu_allowed(p, cpu) ? cpu : fallback_cpu(p, cpu);
+}
+
+void __set_task_cpu(task_struct* p, unsigned cpu) {
+  // Pairs with the re-check in task_rq_lock (S-45): who sees the new CPU sees on_rq as it was set before.
+  smp_store_release(&p->cpu, cpu);
+  p->wake_cpu = cpu;
+}
+
+// S-68.
+void set_task_cpu(task_struct* p, unsigned cpu) {
+  if (task_cpu(p) == cpu) return;
+  p->sched_class->migrate_task_rq(p, cpu);
+  p->se.nr_migrations++;
+  __set_task_cpu(p, cpu);
+}
+
+// S-7.
+rq* __task_rq_lock(task_struct* p) {
+  for (;;) {
+    rq* r = task_rq(p);
+    raw_spin_lock(&r->lock);
+    if (r == task_rq(p) && !task_on_rq_migrating(p)) [[likely]] return r;
+    raw_spin_unlock(&r->lock);
+    while (task_on_rq_migrating(p)) cpu_relax();
+  }
+}
+
+rq* task_rq_lock(task_struct* p, unsigned long* flags) {
+  raw_spin_lock_irqsave(&p->pi_lock, *flags);
+  return __task_rq_lock(p);
+}
+
+void task_rq_unlock(rq* r, task_struct* p, unsigned long flags) {
+  raw_spin_unlock(&r->lock);
+  raw_spin_unlock_irqrestore(&p->pi_lock, flags);
+}
+
+namespace {
+
+// Rule 4: p has not left its queue. It will see RUNNING in its own schedule() (S-38). pi_lock held.
+bool wake_queued(task_struct* p, int wake_flags) {
+  rq* r = __task_rq_lock(p);
+  bool queued = task_on_rq_queued(p);
+  if (queued) {
+    update_rq_clock(r);
+    if (r->curr != p) check_preempt_curr(r, p, wake_flags);
+    WRITE_ONCE(p->__state, TASK_RUNNING);
+  }
+  raw_spin_unlock(&r->lock);
+  return queued;
+}
+
+// Rule 9. pi_lock held, p is in no queue and on no CPU, and its CPU is chosen.
+void wake_asleep(task_struct* p, int wake_flags) {
+  rq* r = task_rq(p);
+  raw_spin_lock(&r->lock);
+  update_rq_clock(r);
+  if (p->sched_contributes_to_load) r->nr_uninterruptible--;
+  activate_task(r, p, ENQUEUE_WAKEUP | ENQUEUE_NOCLOCK | (wake_flags & WF_MIGRATED ? ENQUEUE_MIGRATED : 0));
+  check_preempt_curr(r, p, wake_flags);
+  WRITE_ONCE(p->__state, TASK_RUNNING);
+  raw_spin_unlock(&r->lock);
+}
+
+// Rules 3 to 9. pi_lock held.
+int wake_locked(task_struct* p, unsigned state, int wake_flags) {
+  // Pairs with set_current_state's barrier (S-39) and the one in __schedule (S-40): either the sleeper sees the
+  // condition we stored, or we see its state.
+  smp_mb();
+  if (!(READ_ONCE(p->__state) & state)) return 0;
+  // S-41: state before on_rq. Pairs with the rq lock of whoever queued p last.
+  smp_rmb();
+  if (READ_ONCE(p->on_rq) && wake_queued(p, wake_flags)) return 1;
+  // S-42, S-43: on_rq before on_cpu, and our store of the state after p's own CPU has read it.
+  smp_rmb();
+  WRITE_ONCE(p->__state, TASK_WAKING);
+  // Pairs with the release in finish_task_switch (S-44). No deadlock: that CPU needs nothing that we hold.
+  while (smp_load_acquire(&p->on_cpu)) cpu_relax();
+  if (p->in_iowait) atomic_dec(&task_rq(p)->nr_iowait);
+  unsigned cpu = select_task_rq(p, p->wake_cpu, wake_flags | WF_TTWU);
+  if (cpu != task_cpu(p)) {
+    wake_flags |= WF_MIGRATED;
+    set_task_cpu(p, cpu);
+  }
+  wake_asleep(p, wake_flags);
+  return 1;
+}
+
+}  // namespace
+
+// A full barrier before p's state is read, whether or not p is woken (S-37).
+int try_to_wake_up(task_struct* p, unsigned state, int wake_flags) {
+  arch::yield_point(arch::PreemptPoint::Wake);
+  if (p == current) {
+    // It runs, hence is queued: nobody else changes its state to sleep.
+    if (!(READ_ONCE(p->__state) & state)) return 0;
+    WRITE_ONCE(p->__state, TASK_RUNNING);
+    return 1;
+  }
+  unsigned long flags;
+  raw_spin_lock_irqsave(&p->pi_lock, flags);
+  int woken = wake_locked(p, state, wake_flags);
+  raw_spin_unlock_irqrestore(&p->pi_lock, flags);  // may preempt us in favour of p
+  return woken;
+}
+
+int wake_up_process(task_struct* p) { return try_to_wake_up(p, TASK_NORMAL, 0); }
+int wake_up_state(task_struct* p, unsigned state) { return try_to_wake_up(p, state, 0); }
+int default_wake_function(wait_queue_entry* e, unsigned mode, int flags, void*) {
+  return try_to_wake_up(static_cast<task_struct*>(e->private_), mode, flags);
+}
+
+// S-55.
+void wake_up_new_task(task_struct* p) {
+  unsigned long flags;
+  raw_spin_lock_irqsave(&p->pi_lock, flags);
+  WRITE_ONCE(p->__state, TASK_RUNNING);
+  p->recent_used_cpu = task_cpu(p);
+  __set_task_cpu(p, select_task_rq(p, task_cpu(p), WF_FORK));
+  rq* r = __task_rq_lock(p);
+  update_rq_clock(r);
+  activate_task(r, p, ENQUEUE_NOCLOCK);
+  check_preempt_curr(r, p, WF_FORK);
+  task_rq_unlock(r, p, flags);
+}
