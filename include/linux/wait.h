@@ -14,10 +14,6 @@
 #define WQ_FLAG_DONE 0x10
 #define WQ_FLAG_PRIORITY 0x20
 
-#ifndef WF_SYNC
-#define WF_SYNC 0x10 /* the waker is about to sleep (spec 30) */
-#endif
-
 CF_C_BEGIN
 void __init_waitqueue_head(struct wait_queue_head *q, const char *name, struct lock_class_key *key);
 void add_wait_queue(struct wait_queue_head *q, struct wait_queue_entry *e);
@@ -25,8 +21,8 @@ void add_wait_queue_exclusive(struct wait_queue_head *q, struct wait_queue_entry
 void add_wait_queue_priority(struct wait_queue_head *q, struct wait_queue_entry *e);
 void remove_wait_queue(struct wait_queue_head *q, struct wait_queue_entry *e);
 
-/* Any context; see spec 33 section 1.3 for the walk. Returns how many callbacks answered nonzero for exclusive ones. */
-int __wake_up(struct wait_queue_head *q, unsigned mode, int nr_exclusive, void *key);
+/* Any context; see spec 33 section 1.3 for the walk. nr_exclusive 0: all. */
+void __wake_up(struct wait_queue_head *q, unsigned mode, int nr_exclusive, void *key);
 void __wake_up_sync(struct wait_queue_head *q, unsigned mode);
 void __wake_up_sync_key(struct wait_queue_head *q, unsigned mode, void *key);
 void __wake_up_locked(struct wait_queue_head *q, unsigned mode, int nr);          /* q->lock held */

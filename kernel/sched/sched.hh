@@ -7,7 +7,7 @@
 enum : int { WF_EXEC = 0x02, WF_FORK = 0x04, WF_TTWU = 0x08, WF_SYNC = 0x10, WF_MIGRATED = 0x20 };
 
 int try_to_wake_up(task_struct* p, unsigned state, int wake_flags);  // any context; 1 if it woke p (spec 30, 33 W-9)
-int default_wake_function(wait_queue_entry* e, unsigned mode, int flags, void* key);
+extern "C" int default_wake_function(wait_queue_entry* e, unsigned mode, int flags, void* key);
 extern "C" void preempt_schedule();  // preempt count just became 0 with need-resched set, interrupts on
 void preempt_schedule_irq();         // from the end of an interrupt; interrupts off on entry and return (C-91)
 void schedule_idle();                // idle loop

@@ -1,7 +1,7 @@
 // The lock-order checker: which lock class is taken while which others are held, over the whole run. Hosted only
 // (arch::kCheckLocks); the calls vanish elsewhere. It reports, with both chains, an order that contradicts an earlier
 // one, a class taken in an interrupt that is elsewhere taken with interrupts on (spec 33 W-40), a lock taken twice, and
-// a lock still held at exit. Reports go to lockorder_report(), which panics unless a test has asked for a count.
+// a lock still held at exit. A report is a panic, unless a test has said that it expects one.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <linux/spinlock_types.h>
@@ -25,8 +25,11 @@ bool lockorder_held_slow(const void* lock);
 void lockorder_not_held(const void* lock, const lock_class_key* key);
 void lockorder_reset();                    // at boot: forgets everything
 void lockorder_exit(LeakReport& report);   // at power-off: held locks are reported
-unsigned lockorder_expect_reports();       // from now on count instead of panicking; returns the count so far
-unsigned lockorder_stop_expecting();       // back to panicking; returns how many came
+void lockorder_task_exit(const task_struct* t);  // the last the checker hears of t: it holds nothing any more
+// For tests of the checker: reports are counted and kept instead of being fatal, until the end is called.
+void lockorder_expect_begin();
+unsigned lockorder_expect_end();           // how many came
+const char* lockorder_last_report();       // its text
 
 inline void lockorder_acquire(const void* lock, lock_class_key* key, LockUse use, LockHow how = LockHow::Wait,
                               unsigned subclass = 0) {
