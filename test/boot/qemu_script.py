@@ -8,18 +8,32 @@ QEMU ended, and the output is the golden one."""
 import argparse
 import difflib
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 
 BUSYBOX = "/bin/busybox"
+KERNEL_LINE = re.compile(r"\[ *[0-9]+\.[0-9]{6}\] ")
 TOOLS = pathlib.Path(__file__).resolve().parents[2] / "tools"
 
 
 def need(program: str, package: str) -> None:
     if not shutil.which(program) and not pathlib.Path(program).exists():
         raise SystemExit(f"{program} is not there: apt-get install {package}")
+
+
+def build_programs(programs: list[str], tmp: str) -> list[str]:
+    """Compiles each PATH=SOURCE.c statically; the mkinitramfs entries for them."""
+    entries = []
+    for program in programs:
+        need("musl-gcc", "musl-tools")
+        path, source = program.split("=")
+        out = f"{tmp}/{pathlib.Path(path).name}.elf"
+        subprocess.run(["musl-gcc", "-static", "-O1", "-w", "-no-pie", "-Wl,--build-id=none", "-o", out, source], check=True)
+        entries.append(f"file:{path}={out}")
+    return entries
 
 
 def boot(args: argparse.Namespace, initramfs: str, log: pathlib.Path) -> int:
@@ -33,8 +47,8 @@ def boot(args: argparse.Namespace, initramfs: str, log: pathlib.Path) -> int:
 
 
 def script_output(text: str) -> list[str] | None:
-    """The lines up to the script's exit line; None if it is not there."""
-    lines = text.replace("\r\n", "\n").split("\n")
+    """The lines up to the script's exit line, without the kernel's own messages; None if it is not there."""
+    lines = [line for line in text.replace("\r\n", "\n").split("\n") if not KERNEL_LINE.match(line)]
     start = next((i for i, line in enumerate(lines) if line.startswith("== ")), None)
     end = next((i for i, line in enumerate(lines) if line.startswith("SCRIPT-EXIT")), None)
     return None if start is None or end is None else lines[start:end + 1]
@@ -46,6 +60,8 @@ def main() -> int:
     parser.add_argument("--init", required=True)
     parser.add_argument("--script", required=True)
     parser.add_argument("--golden")
+    parser.add_argument("--add", action="append", default=[], help="another mkinitramfs entry")
+    parser.add_argument("--program", action="append", default=[], help="PATH=SOURCE.c: a static program built with musl-gcc")
     parser.add_argument("--mem", type=int, default=512)
     parser.add_argument("--smp", type=int, default=1)
     parser.add_argument("--cpu", default="max,la57=off")
@@ -59,8 +75,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as tmp:
         initramfs, log = f"{tmp}/initramfs", pathlib.Path(tmp) / "console"
         log.write_text("")
+        entries = [f"file:init={args.init}", f"file:script={args.script}", *args.add, *build_programs(args.program, tmp)]
         subprocess.run([sys.executable, "-B", str(TOOLS / "mkinitramfs.py"), "-o", initramfs, "--busybox", BUSYBOX,
-                        *(["--gzip"] if args.gzip else []), f"file:init={args.init}", f"file:script={args.script}"], check=True)
+                        *(["--gzip"] if args.gzip else []), *entries], check=True)
         status = boot(args, initramfs, log)
         text = log.read_text(errors="replace")
     lines = script_output(text)

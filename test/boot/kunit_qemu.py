@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""Boots an image with KUnit suites and reads their KTAP from the console.
+
+usage: kunit_qemu.py --kernel IMAGE [--filter GLOB] [--mem MiB] [--append WORDS]
+Prints the failing cases and a last line `N passed, M failed, K skipped`; exit status 0 if none failed, at least one ran and
+QEMU ended by itself."""
+# SPDX-License-Identifier: Apache-2.0
+import argparse
+import pathlib
+import re
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from qemu_console import Console  # noqa: E402
+
+# A case is indented once below its suite; a parameter of one, twice.
+CASE = re.compile(r"^(?:\[ *[\d.]+\] )?    (not )?ok \d+ (?:- )?(\S+)(.*)$")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kernel", required=True)
+    parser.add_argument("--filter", default="*")
+    parser.add_argument("--mem", default="512")
+    parser.add_argument("--append", default="")
+    args = parser.parse_args()
+    console = Console(["-cpu", "max,la57=off", "-m", args.mem, "-kernel", args.kernel, "-append",
+                       f"console=ttyS0 panic=-1 kunit.enable=1 kunit.filter={args.filter} {args.append}"])
+    try:
+        console.wait_end(540)
+    except AssertionError as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    text = console.log.replace("\r\n", "\n")
+    passed = failed = skipped = 0
+    for line in text.split("\n"):
+        match = CASE.match(line)
+        if not match:
+            continue
+        if match[1]:
+            failed += 1
+            print(f"FAILED {match[2]}")
+        elif "# SKIP" in match[3]:
+            skipped += 1
+        else:
+            passed += 1
+    whole = "power-off: nothing left" in text
+    if failed or not passed or not whole:
+        print(text[-8000:], file=sys.stderr)
+    if not whole:
+        print("the power-off report is missing or names leaks", file=sys.stderr)
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 0 if passed and not failed and whole else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
