@@ -29,6 +29,7 @@ struct kunit {
 	enum kunit_status status;
 	struct list_head resources;
 	char status_comment[KUNIT_STATUS_COMMENT_SIZE];
+	void *run; /* the runner's */
 };
 
 struct kunit_case {
@@ -87,11 +88,12 @@ struct kunit_suite {
 		__attribute__((used, section("kunit_suites"), aligned(8))) = { __VA_ARGS__ }
 #define kunit_test_suite(suite) kunit_test_suites(&suite)
 
-CF_C_BEGIN
+#ifdef __cplusplus
 /* Runs all cases that match `filter` ("suite", "suite.case", '*' and '?'; NULL: all); KTAP on the console. Returns how
    many failed. Kernel thread context. */
 int kunit_run_all(const char *filter);
-
+#endif
+CF_C_BEGIN
 __printf(3, 4) void kunit_log(struct kunit *test, const char *level, const char *fmt, ...);
 __printf(2, 3) void kunit_mark_skipped(struct kunit *test, const char *fmt, ...);
 __noreturn void kunit_abort(struct kunit *test); /* ends the running case's thread */

@@ -1,0 +1,304 @@
+// The deterministic engine: who goes on, when interrupts arrive, how time moves.
+// SPDX-License-Identifier: Apache-2.0
+#include "arch/hosted/engine.hh"
+
+#include <linux/hardirq.h>
+#include <linux/printk.h>
+
+#include "kernel/entry/entry.hh"
+
+void timer_interrupt();                                                // kernel/time
+void console_input(std::span<const char> text) __attribute__((weak));  // fs/tty
+
+HostedLog hosted_log;
+
+namespace hosted {
+
+constinit Engine engine{};
+
+namespace {
+
+// Kernel code that yields so often without time moving is waiting for time (a loop around clock_ns(), say).
+constexpr unsigned kStuckPoints = 200'000;
+constexpr u64 kStuckStep = 100'000;
+constexpr u64 kFirstSpin = 50, kLongestSpin = 100'000;
+constexpr unsigned kTooManySpins = 400'000;    // every CPU in cpu_relax(), so often
+constexpr unsigned kTooManyRounds = 2'000'000;  // only ticks, no task runs
+
+using CpuSet = u64;
+
+HOSTED_ENGINE CpuSet runnable_cpus() {
+  CpuSet set = 0;
+  for (unsigned i = 0; i < engine.nr_cpus; i++) {
+    const Cpu& c = engine.cpus[i];
+    if (c.online && !c.halted && (!c.waits() || c.pending)) set |= 1ull << i;
+  }
+  return set;
+}
+
+HOSTED_ENGINE CpuSet relaxing_cpus() {
+  CpuSet set = 0;
+  for (unsigned i = 0; i < engine.nr_cpus; i++)
+    if (engine.cpus[i].relaxing) set |= 1ull << i;
+  return set;
+}
+
+HOSTED_ENGINE unsigned choose(CpuSet set) {
+  unsigned n = static_cast<unsigned>(__builtin_popcountll(set));
+  unsigned skip = n == 1 ? 0 : static_cast<unsigned>(next_random(&engine.chooser) % n);
+  while (skip--) set &= set - 1;
+  return static_cast<unsigned>(__builtin_ctzll(set));
+}
+
+HOSTED_ENGINE void draw_countdown() {
+  engine.countdown = 1 + static_cast<unsigned>(next_random(&engine.chooser) % (2 * engine.switch_mean));
+}
+
+// Lets `cpu` go on where it stopped. Returns when this CPU is chosen again.
+HOSTED_ENGINE void go_on_as(unsigned cpu) {
+  if (cpu == engine.current) return;
+  Cpu& from = this_cpu();
+  engine.current = cpu;
+  note(kEventCpu, cpu, 0);
+  fiber_switch(from.running, engine.cpus[cpu].running, Leaving::Returns);
+}
+
+HOSTED_ENGINE u64 next_event() {
+  u64 next = kNever;
+  for (unsigned i = 0; i < engine.nr_cpus; i++) {
+    const Cpu& c = engine.cpus[i];
+    if (!c.online || c.halted) continue;
+    if (c.deadline < next) next = c.deadline;
+    if (c.burning && engine.now + c.burn_ns < next) next = engine.now + c.burn_ns;
+  }
+  return next;
+}
+
+[[noreturn]] HOSTED_ENGINE void give_up(const char* why) {
+  engine.alive = false;  // from here on nobody else gets a turn
+  for (Cpu& c : engine.cpus) c.irqs_on = false;
+  pr_emerg("hosted: %s at %llu ns of virtual time\n", why, engine.now);
+  report_all_tasks();
+  end_world(kEndDeadlock, 1);
+}
+
+// Every CPU waits: on to the next thing that will happen by itself.
+HOSTED_ENGINE void let_time_pass() {
+  u64 next = next_event();
+  if (next == kNever) give_up("deadlock: every CPU is idle and nothing is going to happen");
+  if (++engine.quiet_rounds > kTooManyRounds) give_up("hung: nothing but timer ticks for a long while");
+  move_time_to(next);
+}
+
+// Every CPU that could go on spins: only time can help.
+HOSTED_ENGINE void let_spinners_age() {
+  if (++engine.spins > kTooManySpins) give_up("livelock: every CPU spins");
+  u64 until = engine.now + engine.spin_ns, next = next_event();
+  move_time_to(next > engine.now && next < until ? next : until);
+  if (engine.spin_ns < kLongestSpin && engine.spins % 16 == 0) engine.spin_ns *= 2;
+}
+
+HOSTED_ENGINE void progress() {
+  engine.spins = 0;
+  engine.spin_ns = kFirstSpin;
+}
+
+HOSTED_ENGINE pt_regs kernel_regs() {
+  pt_regs r{};
+  r.ip = reinterpret_cast<unsigned long>(__builtin_return_address(0));
+  r.sp = reinterpret_cast<unsigned long>(__builtin_frame_address(0));
+  r.cs = 0x10;
+  r.flags = X86_EFLAGS_IF;
+  r.orig_ax = ~0ul;
+  return r;
+}
+
+char console_buffer[4096];
+unsigned console_size;
+
+void handle_console() {
+  unsigned n = console_size;
+  console_size = 0;
+  if (console_input) console_input({console_buffer, n});
+}
+
+void handle_pending(unsigned pending) {
+  if (pending & kPendingTimer) timer_interrupt();
+  for (unsigned ipi = 0; ipi < 8; ipi++)
+    if (pending >> ipi & 1) handle_ipi(static_cast<arch::Ipi>(ipi));
+  if (pending & kPendingConsole) handle_console();
+}
+
+}  // namespace
+
+HOSTED_ENGINE u64 next_random(u64* state) {  // splitmix64
+  u64 z = *state += 0x9e3779b97f4a7c15ull;
+  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+  z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+  return z ^ z >> 31;
+}
+
+HOSTED_ENGINE void note(HostedEventKind what, unsigned long a, unsigned long b) {
+  HostedLog& log = hosted_log;
+  HostedEvent e{engine.now, what, engine.current, a, b};
+  unsigned long words[] = {e.time, static_cast<unsigned long>(what) << 32 | e.cpu, a, b};
+  for (unsigned long w : words) log.hash = (log.hash ^ w) * 0x9ddfea08eb382d69ul + (log.hash >> 29);
+  if (log.event_count < log.event_cap) log.events[log.event_count] = e;
+  log.event_count++;
+}
+
+HOSTED_ENGINE void raise_pending(unsigned cpu, unsigned bits) {
+  edge_from(&engine.cpus[cpu].ipi_order);
+  engine.cpus[cpu].pending |= bits;
+}
+
+HOSTED_ENGINE void move_time_to(u64 t) {
+  u64 passed = t - engine.now;
+  engine.now = t;
+  engine.stuck_points = 0;
+  note(kEventTime, 0, 0);
+  for (unsigned i = 0; i < engine.nr_cpus; i++) {
+    Cpu& c = engine.cpus[i];
+    if (c.burning) {
+      c.burn_ns -= passed < c.burn_ns ? passed : c.burn_ns;
+      c.burning = c.burn_ns != 0;
+    }
+    if (c.deadline <= t) {
+      c.deadline = kNever;
+      c.pending |= kPendingTimer;
+    }
+  }
+}
+
+HOSTED_ENGINE void wait_until_runnable() {
+  Cpu& me = this_cpu();
+  while (me.waits() && !me.pending) {
+    if (CpuSet set = runnable_cpus())
+      go_on_as(choose(set));
+    else
+      let_time_pass();
+  }
+}
+
+HOSTED_ENGINE void deliver_interrupts(pt_regs* user_regs) {
+  while (this_cpu().pending) {
+    Cpu& c = this_cpu();
+    unsigned pending = c.pending;
+    c.pending = 0;
+    c.irqs_on = false;
+    edge_to(&c.ipi_order);
+    note(kEventIrq, pending, 0);
+    pt_regs own = kernel_regs();
+    pt_regs* regs = user_regs ? user_regs : &own;
+    pt_regs* outer = c.block.irq_regs;
+    c.block.irq_regs = regs;
+    irq_enter();
+    handle_pending(pending);
+    irq_exit();
+    c.block.irq_regs = outer;  // the handlers do not change CPU
+    if (user_regs) return;     // user_run()'s caller sees to the rest, interrupts off
+    irqentry_exit_to_kernel(&own);
+    this_cpu().irqs_on = true;
+  }
+}
+
+}  // namespace hosted
+
+// ---- The contract: this CPU ---------------------------------------------------------------------------------------
+using hosted::engine;
+using hosted::this_cpu;
+
+extern "C" HOSTED_ENGINE __attribute__((__noinline__)) task_struct* hosted_current() { return this_cpu().block.current_task; }
+
+extern "C" HOSTED_ENGINE void hosted_cpu_relax() {
+  hosted::Cpu& me = this_cpu();
+  if (!engine.alive) return;
+  if (me.irqs_on && me.pending) return hosted::deliver_interrupts(nullptr);
+  me.relaxing = true;
+  hosted::CpuSet spinners = hosted::relaxing_cpus(), able = hosted::runnable_cpus();
+  if (!(able & ~spinners)) {  // a whole round without anybody getting on
+    hosted::let_spinners_age();
+    for (hosted::Cpu& c : engine.cpus) c.relaxing = false;
+    able = hosted::runnable_cpus();
+  } else {
+    able &= ~spinners;
+  }
+  hosted::go_on_as(hosted::choose(able));
+  me.relaxing = false;
+}
+
+namespace arch {
+
+HOSTED_ENGINE __attribute__((__noinline__)) CpuBlock& cpu_block() { return this_cpu().block; }
+HOSTED_ENGINE __attribute__((__noinline__)) unsigned cpu_id() { return engine.current; }
+HOSTED_ENGINE __attribute__((__noinline__)) int preempt_count() { return this_cpu().block.preempt_count; }
+HOSTED_ENGINE __attribute__((__noinline__)) void preempt_count_add(int n) { this_cpu().block.preempt_count += n; }
+HOSTED_ENGINE __attribute__((__noinline__)) bool preempt_count_dec_and_test() {
+  return --this_cpu().block.preempt_count == 0;
+}
+HOSTED_ENGINE CpuBlock& cpu_block_of(unsigned cpu) { return engine.cpus[cpu].block; }
+
+HOSTED_ENGINE void yield_point(PreemptPoint) {
+  if (!engine.alive) return;
+  hosted::progress();
+  hosted::Cpu& me = this_cpu();
+  if (++engine.stuck_points > hosted::kStuckPoints) hosted::move_time_to(engine.now + hosted::kStuckStep);
+  engine.result.yield_points++;
+  if (--engine.countdown == 0) {
+    hosted::draw_countdown();
+    hosted::go_on_as(hosted::choose(hosted::runnable_cpus()));
+  }
+  if (me.pending && me.irqs_on) hosted::deliver_interrupts(nullptr);
+}
+
+HOSTED_ENGINE unsigned long irq_save() {
+  hosted::Cpu& c = this_cpu();
+  unsigned long flags = c.irqs_on ? X86_EFLAGS_IF : 0;
+  c.irqs_on = false;
+  return flags;
+}
+HOSTED_ENGINE void irq_restore(unsigned long flags) {
+  if (flags & X86_EFLAGS_IF) irq_enable();
+}
+HOSTED_ENGINE void irq_disable() { this_cpu().irqs_on = false; }
+HOSTED_ENGINE void irq_enable() {
+  if (this_cpu().irqs_on) return;
+  this_cpu().irqs_on = true;
+  yield_point(PreemptPoint::IrqEnable);
+}
+HOSTED_ENGINE bool irqs_disabled() { return !this_cpu().irqs_on; }
+
+HOSTED_ENGINE void idle_wait() {
+  hosted::Cpu& me = this_cpu();
+  me.irqs_on = true;
+  me.idle = true;
+  hosted::wait_until_runnable();
+  me.idle = false;
+  hosted::deliver_interrupts(nullptr);
+}
+
+HOSTED_ENGINE void send_ipi(unsigned cpu, Ipi what) {
+  hosted::note(kEventIpi, cpu, static_cast<unsigned>(what));
+  hosted::raise_pending(cpu, 1u << static_cast<unsigned>(what));
+}
+
+// ---- Clocks -------------------------------------------------------------------------------------------------------
+HOSTED_ENGINE u64 clock_ns() { return engine.now; }
+u64 boot_wall_ns() { return 1'700'000'000ull * 1'000'000'000ull; }  // 2023-11-14, in every world
+HOSTED_ENGINE void timer_program(u64 deadline_ns) {
+  hosted::Cpu& c = this_cpu();
+  c.deadline = deadline_ns;
+  if (deadline_ns <= engine.now) {
+    c.deadline = hosted::kNever;
+    c.pending |= hosted::kPendingTimer;
+  }
+}
+HOSTED_ENGINE u64 entropy() { return hosted::next_random(&engine.dice); }
+
+}  // namespace arch
+
+extern "C" HOSTED_ENGINE void hosted_console_input(const char* text, unsigned long size) {
+  for (unsigned long i = 0; i < size && hosted::console_size < sizeof(hosted::console_buffer); i++)
+    hosted::console_buffer[hosted::console_size++] = text[i];
+  hosted::raise_pending(0, hosted::kPendingConsole);
+}

@@ -1,0 +1,101 @@
+// The hosted machine's memory: an arena at a fixed address, views of its pages for vmalloc, stacks for fibers.
+// System calls are made directly, past the sanitizers' interceptors: shadow memory is looked after where it matters.
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "arch/hosted/host/host_api.hh"
+
+namespace {
+
+// As in arch/machine.hh, which host code cannot include; asserted equal in arch/hosted/boot.cc through host_layout.
+constexpr unsigned long kArenaBase = 0x7e9000000000ul, kVmallocBase = 0x7eb000000000ul, kVmallocSize = 4ul << 30;
+constexpr unsigned long kRamStart = 1 << 20;
+
+int arena_fd = -1;
+unsigned long arena_size;
+
+long raw_mmap(unsigned long at, unsigned long size, int prot, int flags, int fd, unsigned long offset) {
+  long r = syscall(SYS_mmap, at, size, prot, flags, fd, offset);
+  return r == -1 ? -errno : r;
+}
+
+int reserve_vmalloc() {
+  long r = raw_mmap(kVmallocBase, kVmallocSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+  return r < 0 ? static_cast<int>(-r) : 0;
+}
+
+constexpr unsigned long kGuard = 16384;
+struct FreeStack {
+  FreeStack* next;
+  unsigned long size;
+};
+FreeStack* free_stacks;  // written at the high end, which is in use anyway
+
+}  // namespace
+
+extern "C" {
+
+// The first call makes the arena; later ones grow it. What lies in it is not cleared between worlds: a kernel that
+// depends on fresh memory being zero is wrong, and the replay tests would tell.
+int host_map_arena(unsigned long size) {
+  if (arena_fd < 0) {
+    arena_fd = static_cast<int>(syscall(SYS_memfd_create, "cleanfork-ram", MFD_CLOEXEC));
+    if (arena_fd < 0) return errno;
+    if (int err = reserve_vmalloc()) return err;
+  }
+  if (size <= arena_size) return 0;
+  if (ftruncate(arena_fd, static_cast<off_t>(kRamStart + size))) return errno;
+  long r = raw_mmap(kArenaBase + kRamStart, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, arena_fd, kRamStart);
+  if (r < 0) return static_cast<int>(-r);
+  madvise(reinterpret_cast<void*>(kArenaBase + kRamStart), size, MADV_HUGEPAGE);
+  arena_size = size;
+  return 0;
+}
+
+int host_vmap(unsigned long va, unsigned long phys, unsigned long size) {
+  long r = raw_mmap(va, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_POPULATE, arena_fd, phys);
+  return r < 0 ? static_cast<int>(-r) : 0;
+}
+
+void host_vunmap(unsigned long va, unsigned long size) {
+  raw_mmap(va, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+}
+
+char* host_stack_alloc(unsigned long size) {
+  for (FreeStack** p = &free_stacks; *p; p = &(*p)->next) {
+    if ((*p)->size != size) continue;
+    char* top = reinterpret_cast<char*>(*p) + sizeof(FreeStack);
+    *p = (*p)->next;
+    return top - size;
+  }
+  long r = raw_mmap(0, size + kGuard, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (r < 0) return nullptr;
+  char* low = reinterpret_cast<char*>(r) + kGuard;
+  if (syscall(SYS_mprotect, low, size, PROT_READ | PROT_WRITE)) return nullptr;
+  return low;
+}
+
+void host_stack_free(char* low, unsigned long size) {
+  auto* f = reinterpret_cast<FreeStack*>(low + size) - 1;
+  f->size = size;
+  f->next = free_stacks;
+  free_stacks = f;
+}
+
+void host_echo(const char* text, unsigned long size) {
+  while (size) {
+    long n = syscall(SYS_write, 2, text, size);
+    if (n <= 0) return;
+    text += n, size -= static_cast<unsigned long>(n);
+  }
+}
+
+void host_abort() { abort(); }
+
+}  // extern "C"

@@ -1,0 +1,45 @@
+// Address spaces and kernel mappings. There is no TLB: user copies walk the tables each time, so that flushing is only
+// counted; kernel mappings are the host's, second views of arena pages.
+// SPDX-License-Identifier: Apache-2.0
+#include <linux/page_ref.h>
+#include <linux/string.h>
+
+#include "arch/hosted/engine.hh"
+#include "mm/mm_struct.hh"
+
+namespace arch {
+
+using hosted::engine;
+using hosted::this_cpu;
+
+Result<void> pgd_init(void*) { return {}; }  // no kernel half: it is the host's
+void pgd_destroy(void*) {}
+
+HOSTED_ENGINE void switch_mm(mm_struct*, mm_struct* next) {
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);  // C-17: pairs with membarrier's
+  this_cpu().loaded_mm = next;
+}
+HOSTED_ENGINE void enter_lazy_tlb(mm_struct*) {}
+void flush_tlb_mm(mm_struct*) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+void flush_tlb_range(mm_struct*, unsigned long, unsigned long) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+
+Result<void> vmap_range(unsigned long va, std::span<page* const> pages) {
+  for (size_t i = 0; i < pages.size();) {
+    size_t run = 1;  // one mapping for what lies together
+    phys_addr_t phys = page_to_phys(pages[i]);
+    while (i + run < pages.size() && page_to_phys(pages[i + run]) == phys + run * 4096) run++;
+    if (host_vmap(va + i * 4096, phys, run * 4096)) {
+      if (i) host_vunmap(va, i * 4096);
+      return fail(ENOMEM);
+    }
+    i += run;
+  }
+  return {};
+}
+
+void vunmap_range(unsigned long va, unsigned long size) { host_vunmap(va, size); }
+KernelRange vmalloc_area() { return {kVmallocBase, kVmallocBase + kVmallocSize}; }
+void clear_page(void* p) { memset(p, 0, 4096); }
+void copy_page(void* dst, const void* src) { memcpy(dst, src, 4096); }
+
+}  // namespace arch
