@@ -61,6 +61,18 @@ inline bool irqs_disabled() {
 inline void cpu_relax() { asm volatile("pause" ::: "memory"); }
 inline void yield_point(PreemptPoint) {}
 
+// A call of x86_user_run (entry/entry.S), which clobbers every register but RSP and RBP: its one caller is a loop that
+// never returns, so nothing need be saved (spec 10 section 10.3).
+inline __attribute__((always_inline)) UserExit user_run(pt_regs* regs) {
+  u64 low, high;
+  asm volatile("call x86_user_run"
+               : "=a"(low), "=d"(high), "+D"(regs)
+               :
+               : "rbx", "rcx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc");
+  return {static_cast<UserExitKind>(low & 0xff), static_cast<unsigned char>(low >> 8 & 0xff),
+          static_cast<unsigned>(low >> 32), high};
+}
+
 // Direct map only: addresses inside the kernel image or vmalloc space have no meaning here.
 inline void* phys_to_virt(phys_addr_t phys) { return reinterpret_cast<void*>(kDirectMap + phys); }
 inline phys_addr_t virt_to_phys(const void* p) { return reinterpret_cast<unsigned long>(p) - kDirectMap; }

@@ -1,0 +1,232 @@
+// FPU state: per-task images and the part of a signal frame that carries them.
+// SPDX-License-Identifier: Apache-2.0
+#include "arch/x86/cpu/fpu.hh"
+
+#include <arch/pgtable.hh>
+#include <linux/errno.h>
+#include <linux/string.h>
+
+#include "arch/x86/cpu/cpu.hh"
+#include "kernel/sync/guards.hh"
+
+namespace x86 {
+namespace {
+
+constexpr size_t kLegacySize = 512, kHeaderSize = 64;
+constexpr u16 kDefaultFcw = 0x37f;
+constexpr u32 kDefaultMxcsr = 0x1f80;
+constexpr u32 kMagic1 = 0x46505853, kMagic2 = 0x46505845;  // 'XSPF' and 'EXPF': what signal frame readers look for
+constexpr size_t kSwReserved = 464;
+
+struct Legacy {  // start of an FXSAVE image
+  u16 fcw, fsw;
+  u8 ftw, reserved;
+  u16 fop;
+  u64 fip, fdp;
+  u32 mxcsr, mxcsr_mask;
+};
+struct Header {  // of the XSAVE area, at 512
+  u64 xstate_bv, xcomp_bv, reserved[6];
+};
+// What user space finds in the bytes FXSAVE leaves free.
+struct SwBytes {
+  u32 magic1, extended_size;
+  u64 xfeatures;
+  u32 xstate_size, padding[7];
+};
+static_assert(sizeof(SwBytes) == kLegacySize - kSwReserved);
+
+u32 mxcsr_mask = 0xffbf;  // bits that may be set without #GP
+
+Header& header_of(void* image) { return *reinterpret_cast<Header*>(static_cast<char*>(image) + kLegacySize); }
+
+// An image that the CPU refuses (it can only come from a signal frame we did not sanitise) is answered by the initial
+// state rather than by an oops.
+bool try_restore(const void* image) {
+  int failed = 0;
+  if (features.xsave) {
+    asm volatile(
+        "1: xrstor64 %1\n"
+        "2:\n"
+        ".pushsection .text.fixup, \"ax\"\n3: movl $1, %0\n jmp 2b\n.popsection\n"
+        ".pushsection __ex_table, \"a\"\n.long 1b - ., 3b - .\n.popsection\n"
+        : "+r"(failed)
+        : "m"(*static_cast<const char(*)[kLegacySize]>(image)), "a"(-1), "d"(-1)
+        : "memory");
+  } else {
+    asm volatile(
+        "1: fxrstor64 %1\n"
+        "2:\n"
+        ".pushsection .text.fixup, \"ax\"\n3: movl $1, %0\n jmp 2b\n.popsection\n"
+        ".pushsection __ex_table, \"a\"\n.long 1b - ., 3b - .\n.popsection\n"
+        : "+r"(failed)
+        : "m"(*static_cast<const char(*)[kLegacySize]>(image))
+        : "memory");
+  }
+  return !failed;
+}
+
+// Drops whatever the CPU would refuse.
+void sanitise(void* image) {
+  static_cast<Legacy*>(image)->mxcsr &= mxcsr_mask;
+  if (!features.xsave) return;
+  Header& h = header_of(image);
+  h.xstate_bv &= features.xcr0;
+  h.xcomp_bv = 0;
+  for (u64& r : h.reserved) r = 0;
+}
+
+// Readers of a frame's legacy part must find its values there, initial ones too.
+void materialise_legacy(void* image) {
+  Header& h = header_of(image);
+  char* bytes = static_cast<char*>(image);
+  if (!(h.xstate_bv & 1)) {
+    memset(bytes, 0, 24);  // control and status; mxcsr follows
+    memset(bytes + 32, 0, 128);
+    static_cast<Legacy*>(image)->fcw = kDefaultFcw;
+  }
+  if (!(h.xstate_bv & 2)) memset(bytes + 160, 0, 256);
+  h.xstate_bv |= 3;
+}
+
+bool user_range_ok(unsigned long addr, size_t size) { return addr < kUserTop && size <= kUserTop - addr; }
+
+// Does the frame carry the extended state we write ourselves?
+bool frame_is_extended(const SwBytes& sw, unsigned long addr) {
+  u32 magic2;
+  return features.xsave && sw.magic1 == kMagic1 && sw.xstate_size == features.xsave_size &&
+         sw.extended_size == features.xsave_size + sizeof magic2 &&
+         arch::raw_copy_from_user(&magic2, addr + features.xsave_size, sizeof magic2) == 0 && magic2 == kMagic2;
+}
+
+}  // namespace
+
+void fpu_cpu_init() {
+  if (features.xsave) {
+    asm volatile("xsetbv" ::"c"(0), "a"(static_cast<u32>(features.xcr0)), "d"(static_cast<u32>(features.xcr0 >> 32)));
+    features.xsave_size = cpuid(0xd).ebx;
+  } else {
+    features.xsave_size = kLegacySize;
+  }
+  alignas(16) static unsigned char probe[kLegacySize];
+  u32 mxcsr = kDefaultMxcsr;
+  asm volatile("fninit; ldmxcsr %1; fxsave64 %0" : "=m"(probe) : "m"(mxcsr));
+  if (u32 mask = reinterpret_cast<Legacy*>(probe)->mxcsr_mask) mxcsr_mask = mask;
+}
+
+size_t fpu_image_size() { return features.xsave_size; }
+
+void fpu_image_init(void* image) {
+  auto* legacy = static_cast<Legacy*>(image);
+  if (features.xsave) {
+    memset(&header_of(image), 0, kHeaderSize);  // xstate_bv 0: every component in its initial state
+  } else {
+    memset(image, 0, kLegacySize);
+  }
+  legacy->fcw = kDefaultFcw;
+  legacy->mxcsr = kDefaultMxcsr;
+}
+
+void fpu_save(void* image) {
+  if (features.xsave)
+    asm volatile("xsave64 (%0)" ::"r"(image), "a"(-1), "d"(-1) : "memory");
+  else
+    asm volatile("fxsave64 (%0)" ::"r"(image) : "memory");
+}
+
+void fpu_save_current() {
+  if (this_cpu().fpu_owner == current) fpu_save(current->thread.fpu_state);
+}
+
+void copy_fpu(task_struct* child, task_struct* parent) {
+  void* image = child->thread.fpu_state;
+  if (!parent->thread.fpu_state) {
+    memset(image, 0, fpu_image_size());
+    fpu_image_init(image);
+    return;
+  }
+  PreemptGuard no_preempt;
+  if (this_cpu().fpu_owner != parent) {
+    memcpy(image, parent->thread.fpu_state, fpu_image_size());
+    return;
+  }
+  if (features.xsave) memset(&header_of(image), 0, kHeaderSize);  // XSAVE writes only the header's first word
+  fpu_save(image);
+}
+
+void fpu_drop_registers() {
+  Cpu& cpu = this_cpu();
+  if (cpu.fpu_owner == current) cpu.fpu_owner = nullptr;
+}
+
+// From x86_user_run, interrupts off: the registers are somebody else's.
+extern "C" void x86_fpu_load_current() {
+  thread_struct& t = current->thread;
+  Cpu& cpu = this_cpu();
+  if (!try_restore(t.fpu_state)) {
+    fpu_image_init(t.fpu_state);
+    try_restore(t.fpu_state);
+  }
+  cpu.fpu_owner = current;
+  t.fpu_cpu = static_cast<int>(cpu.block.cpu);
+}
+
+}  // namespace x86
+
+namespace arch {
+using namespace x86;
+
+size_t fpu_frame_size() {
+  size_t size = features.xsave ? features.xsave_size + sizeof(u32) : kLegacySize;
+  return (size + 63) & ~size_t{63};
+}
+
+// The handler then starts in the initial state (C-49).
+long fpu_save_to_user(unsigned long addr) {
+  void* image = current->thread.fpu_state;
+  {
+    PreemptGuard no_preempt;
+    fpu_save_current();
+    fpu_drop_registers();
+  }
+  auto* sw = reinterpret_cast<SwBytes*>(static_cast<char*>(image) + kSwReserved);
+  memset(sw, 0, sizeof *sw);
+  if (features.xsave) {
+    sw->magic1 = kMagic1;
+    sw->extended_size = features.xsave_size + static_cast<u32>(sizeof kMagic2);
+    sw->xfeatures = features.xcr0;
+    sw->xstate_size = features.xsave_size;
+    materialise_legacy(image);
+  }
+  if (raw_copy_to_user(addr, image, features.xsave_size)) return -EFAULT;
+  if (features.xsave && raw_copy_to_user(addr + features.xsave_size, &kMagic2, sizeof kMagic2)) return -EFAULT;
+  fpu_image_init(image);
+  return 0;
+}
+
+long fpu_restore_from_user(unsigned long addr) {
+  void* image = current->thread.fpu_state;
+  {
+    PreemptGuard no_preempt;
+    fpu_drop_registers();
+  }
+  if (addr == 0) {
+    fpu_image_init(image);
+    return 0;
+  }
+  SwBytes sw;
+  bool ok = user_range_ok(addr, fpu_frame_size()) && !raw_copy_from_user(&sw, addr + kSwReserved, sizeof sw);
+  size_t size = ok && frame_is_extended(sw, addr) ? features.xsave_size : kLegacySize;
+  if (!ok || raw_copy_from_user(image, addr, size)) {
+    fpu_image_init(image);
+    return -EFAULT;
+  }
+  if (features.xsave && size == kLegacySize) {
+    memset(&header_of(image), 0, kHeaderSize);
+    header_of(image).xstate_bv = 3;
+  }
+  sanitise(image);
+  return 0;
+}
+
+}  // namespace arch

@@ -1,0 +1,20 @@
+// Starting the other CPUs (spec 10 section 6.3).
+// SPDX-License-Identifier: Apache-2.0
+#include "arch/x86/cpu/smp.hh"
+
+#include <linux/errno.h>
+
+#include "arch/contract/arch.hh"
+
+namespace x86 {
+unsigned smp_prepare() { return 1; }
+}  // namespace x86
+
+namespace arch {
+Result<void> start_cpu(unsigned, task_struct*) { return fail(ENODEV); }
+
+// `sti` takes effect after the next instruction, so no interrupt can slip in before the wait (C-80).
+void idle_wait() { asm volatile("sti; hlt" ::: "memory"); }
+
+u64 entropy() { return 0; }
+}  // namespace arch
