@@ -5,6 +5,7 @@
 #include <linux/kernel.h>
 #include <linux/kthread.h>
 #include <linux/printk.h>
+#include <linux/string.h>
 
 #include "fs/vfs/vfs.hh"
 #include "init/init.hh"
@@ -15,6 +16,7 @@
 #include "kernel/fork/fork.hh"
 #include "kernel/sched/sched.hh"
 #include "kernel/signal/signal.hh"
+#include "kernel/sync/guards.hh"
 
 SystemState system_state;
 

@@ -1,6 +1,7 @@
 // Waking tasks: sleeping ones, new ones, and where they go. Spec 30 sections 6 and 7, 22 section 15.2.
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/kernel.h>
+#include <linux/sched/wake_q.h>
 
 #include "kernel/sched/fair.hh"
 
@@ -154,4 +155,31 @@ void wake_up_new_task(task_struct* p) {
   activate_task(r, p, ENQUEUE_NOCLOCK);
   check_preempt_curr(r, p, WF_FORK);
   task_rq_unlock(r, p, flags);
+}
+
+// ---- Wake queues ----------------------------------------------------------------------------------------------------
+
+static bool wake_q_link(wake_q_head* h, task_struct* t) {
+  task_struct* none = nullptr;
+  // A full barrier: the owner of the queue that t is in already wakes it after this store, and so after our changes.
+  if (!__atomic_compare_exchange_n(&t->wake_q_next, &none, WAKE_Q_TAIL, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+    return false;
+  *h->lastp = t;
+  h->lastp = &t->wake_q_next;
+  return true;
+}
+void wake_q_add(wake_q_head* h, task_struct* t) {
+  if (wake_q_link(h, t)) get_task_struct(t);
+}
+void wake_q_add_safe(wake_q_head* h, task_struct* t) {
+  if (!wake_q_link(h, t)) put_task_struct(t);
+}
+void wake_up_q(wake_q_head* h) {
+  for (task_struct* t = h->first; t != WAKE_Q_TAIL;) {
+    task_struct* next = t->wake_q_next;
+    WRITE_ONCE(t->wake_q_next, nullptr);  // before the wake-up: afterwards t may be queued again
+    wake_up_process(t);
+    put_task_struct(t);
+    t = next;
+  }
 }

@@ -4,12 +4,14 @@
 #include <linux/types.h>
 
 #ifdef __SANITIZE_ADDRESS__
+inline constexpr bool kKasan = true;
 extern "C" void __asan_poison_memory_region(const volatile void* p, size_t n);
 extern "C" void __asan_unpoison_memory_region(const volatile void* p, size_t n);
 // Any context. Granularity 8 bytes: a partial last granule is rounded as AddressSanitizer does.
 inline void kasan_poison(const volatile void* p, size_t n) { __asan_poison_memory_region(p, n); }
 inline void kasan_unpoison(const volatile void* p, size_t n) { __asan_unpoison_memory_region(p, n); }
 #else
+inline constexpr bool kKasan = false;
 inline void kasan_poison(const volatile void*, size_t) {}
 inline void kasan_unpoison(const volatile void*, size_t) {}
 #endif

@@ -3,5 +3,6 @@
 #pragma once
 #include <linux/types.h>
 
+inline constexpr bool kKasan = false;
 inline void kasan_poison(const volatile void*, size_t) {}
 inline void kasan_unpoison(const volatile void*, size_t) {}
