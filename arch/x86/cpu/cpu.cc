@@ -165,5 +165,21 @@ void cpu_init(Cpu& cpu) {
 }  // namespace x86
 
 namespace arch {
+
+// `sti` takes effect after the next instruction, so no interrupt can slip in before the wait (C-80).
+void idle_wait() { asm volatile("sti; hlt" ::: "memory"); }
+
+// RDRAND may be out of numbers for a moment. Without it the time stamp counter is all there is; who needs secrets knows.
+u64 entropy() {
+  for (int tries = 0; x86::features.rdrand && tries < 10; tries++) {
+    u64 v;
+    bool ok;
+    asm volatile("rdrand %0" : "=r"(v), "=@ccc"(ok));
+    if (ok) return v;
+  }
+  u64 t = x86::rdtsc() * 0x9e3779b97f4a7c15;
+  return t ^ t >> 29;
+}
+
 CpuBlock& cpu_block_of(unsigned cpu) { return x86::cpus[cpu]->block; }
 }  // namespace arch

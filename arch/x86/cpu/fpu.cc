@@ -49,7 +49,7 @@ bool try_restore(const void* image) {
         "1: xrstor64 %1\n"
         "2:\n"
         ".pushsection .text.fixup, \"ax\"\n3: movl $1, %0\n jmp 2b\n.popsection\n"
-        ".pushsection __ex_table, \"a\"\n.long 1b - ., 3b - .\n.popsection\n"
+        X86_EXTABLE("1b", "3b")
         : "+r"(failed)
         : "m"(*static_cast<const char(*)[kLegacySize]>(image)), "a"(-1), "d"(-1)
         : "memory");
@@ -58,7 +58,7 @@ bool try_restore(const void* image) {
         "1: fxrstor64 %1\n"
         "2:\n"
         ".pushsection .text.fixup, \"ax\"\n3: movl $1, %0\n jmp 2b\n.popsection\n"
-        ".pushsection __ex_table, \"a\"\n.long 1b - ., 3b - .\n.popsection\n"
+        X86_EXTABLE("1b", "3b")
         : "+r"(failed)
         : "m"(*static_cast<const char(*)[kLegacySize]>(image))
         : "memory");

@@ -13,8 +13,4 @@ unsigned smp_prepare() { return 1; }
 namespace arch {
 Result<void> start_cpu(unsigned, task_struct*) { return fail(ENODEV); }
 
-// `sti` takes effect after the next instruction, so no interrupt can slip in before the wait (C-80).
-void idle_wait() { asm volatile("sti; hlt" ::: "memory"); }
-
-u64 entropy() { return 0; }
 }  // namespace arch

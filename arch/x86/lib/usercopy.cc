@@ -6,32 +6,22 @@
 #include "arch/contract/arch.hh"
 
 extern "C" {
-unsigned long x86_user_copy(void* dst, const void* src, unsigned long n);
 unsigned long x86_user_clear(unsigned long dst, unsigned long n);
 long x86_user_strncpy(char* dst, unsigned long src, long max);
 }
 
 namespace arch {
 
-unsigned long raw_copy_from_user(void* dst, unsigned long src, unsigned long n) {
-  return x86_user_copy(dst, reinterpret_cast<const void*>(src), n);
-}
-unsigned long raw_copy_to_user(unsigned long dst, const void* src, unsigned long n) {
-  return x86_user_copy(reinterpret_cast<void*>(dst), src, n);
-}
 unsigned long raw_clear_user(unsigned long dst, unsigned long n) { return x86_user_clear(dst, n); }
 long raw_strncpy_from_user(char* dst, unsigned long src, long max) { return x86_user_strncpy(dst, src, max); }
 
-#define STAC "771: .byte 0x0f, 0x1f, 0x00\n.pushsection .smap_patch, \"a\"\n.quad 771b, 0xcb010f\n.popsection\n"
-#define CLAC "771: .byte 0x0f, 0x1f, 0x00\n.pushsection .smap_patch, \"a\"\n.quad 771b, 0xca010f\n.popsection\n"
-
 long raw_cmpxchg_user_u32(unsigned long addr, u32 old, u32 desired, u32* found) {
   long err = 0;
-  asm volatile(STAC
+  asm volatile(X86_STAC
                "1: lock cmpxchgl %3, %2\n"
-               "2:\n" CLAC
+               "2:\n" X86_CLAC
                ".pushsection .text.fixup, \"ax\"\n3: movq %4, %0\n jmp 2b\n.popsection\n"
-               ".pushsection __ex_table, \"a\"\n.long 1b - ., 3b - .\n.popsection\n"
+               X86_EXTABLE("1b", "3b")
                : "+r"(err), "+a"(old), "+m"(*reinterpret_cast<u32*>(addr))
                : "r"(desired), "i"(-EFAULT)
                : "memory", "cc");
