@@ -118,6 +118,9 @@ void ioapic_init() {
 }
 
 void send_vector(unsigned cpu, u8 vector) { write_icr(cpus[cpu]->apic_id, vector); }
+void stop_other_cpus() {
+  if (cpus[1]) write_icr(0, 0xc0000u | kVectorStop);
+}
 void send_init(unsigned cpu) {
   write_icr(cpus[cpu]->apic_id, 0xc500);
   write_icr(cpus[cpu]->apic_id, 0x8500);

@@ -14,6 +14,7 @@ void ioapic_init();    // boot CPU: everything masked but the serial port
 void apic_eoi();
 u32 apic_id();
 void send_vector(unsigned cpu, u8 vector);
+void stop_other_cpus();  // for good
 void send_init(unsigned cpu);
 void send_startup(unsigned cpu, u8 page);
 void apic_timer_interrupt(pt_regs* regs);

@@ -2,38 +2,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/compiler.h>
 
-#include <string_view>
-
 #include "arch/x86/cpu/apic.hh"
 #include "arch/x86/cpu/cpu.hh"
 #include "arch/x86/cpu/tsc.hh"
 #include "arch/x86/dev/acpi.hh"
 #include "arch/x86/dev/serial.hh"
+#include "arch/x86/init/bootparams.hh"
 
 namespace x86 {
 namespace {
 
-// Value of `name=` in the command line, read as a number (0x.. or decimal); 0 if absent.
-unsigned numeric_param(std::string_view name) {
-  std::string_view line = arch::boot_info().command_line;
-  for (size_t at = 0; (at = line.find(name, at)) != line.npos; at += name.size()) {
-    if (at && line[at - 1] != ' ') continue;
-    std::string_view v = line.substr(at + name.size());
-    unsigned base = 10, n = 0;
-    if (v.starts_with("0x")) v.remove_prefix(2), base = 16;
-    for (char c : v) {
-      unsigned digit = c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10u : 99;
-      if (digit >= base) break;
-      n = n * base + digit;
-    }
-    return n;
-  }
-  return 0;
-}
-
 // QEMU's isa-debug-exit: the host sees 2 * status + 1.
 void try_debug_exit(int status) {
-  if (unsigned port = numeric_param("debug_exit=")) outb(static_cast<u16>(port), static_cast<u8>(status));
+  if (unsigned port = boot_number("debug_exit=")) outb(static_cast<u16>(port), static_cast<u8>(status));
 }
 
 void try_power_off() {
@@ -66,6 +47,7 @@ namespace arch {
 
 [[noreturn]] void machine_stop(Stop how, int status) {
   irq_disable();
+  x86::stop_other_cpus();
   if (how != Stop::Restart || status) x86::try_debug_exit(how == Stop::Panic && !status ? 1 : status);
   if (how == Stop::PowerOff) x86::try_power_off();
   if (how == Stop::Restart || how == Stop::Panic) x86::try_restart();

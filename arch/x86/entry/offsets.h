@@ -23,3 +23,4 @@
 #define EXIT_EXCEPTION 2
 #define EXIT_FAULT 1
 #define EXIT_INTERRUPT 3
+#define TRAMPOLINE 0x8000 /* physical; a page below 1 MiB */

@@ -6,6 +6,7 @@
 #include <linux/string.h>
 
 #include <algorithm>
+#include <string_view>
 
 #include "arch/x86/dev/serial.hh"
 #include "arch/x86/mm/layout.hh"
@@ -178,6 +179,36 @@ void read_pvh_info(phys_addr_t p) {
     phys_addr_t e = pvh.memmap + 24 * i;
     add_ram(peek<u64>(e), peek<u64>(e + 8), peek<u32>(e + 16));
   }
+}
+
+namespace {
+
+// What follows `name` where it begins a word.
+std::string_view after_word(std::string_view name) {
+  std::string_view line = boot.command_line;
+  for (size_t at = 0; at + name.size() <= line.size(); at++)
+    if ((at == 0 || line[at - 1] == ' ') && line.substr(at).starts_with(name)) return line.substr(at + name.size());
+  return {};
+}
+
+}  // namespace
+
+unsigned boot_number(std::string_view name) {
+  std::string_view v = after_word(name);
+  unsigned base = 10, n = 0;
+  if (v.starts_with("0x")) v.remove_prefix(2), base = 16;
+  for (char c : v) {
+    unsigned lower = static_cast<unsigned char>(c) | 0x20u;
+    unsigned digit = c >= '0' && c <= '9' ? lower - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : 99;
+    if (digit >= base) break;
+    n = n * base + digit;
+  }
+  return n;
+}
+
+bool boot_flag(std::string_view name) {
+  std::string_view v = after_word(name);
+  return v.data() && (v.empty() || v[0] == ' ');
 }
 
 void publish_boot_info(unsigned nr_cpus) {

@@ -31,6 +31,8 @@ void check_initrd();  // B-11
 // Fills BootInfo.usable: RAM above 1 MiB without image, initrd and what early_alloc took.
 void publish_boot_info(unsigned nr_cpus);
 
-inline constexpr u64 kTrampoline = 0x8000;  // page below 1 MiB where other CPUs start
+// The command line before the generic parser runs. `name` with its '=': the number behind it, decimal or 0x; 0 if absent.
+unsigned boot_number(std::string_view name);
+bool boot_flag(std::string_view name);
 
 }  // namespace x86
