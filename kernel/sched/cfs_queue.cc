@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/sched/cfs_queue.hh"
 
+#include <linux/minmax.h>
+
 u64 cfs_rq::slice(sched_entity* se) {
   unsigned n = nr_running + !se->on_rq;
   u64 period = n <= tun->nr_latency ? tun->latency : n * tun->min_granularity;  // F-10
@@ -18,7 +20,7 @@ void cfs_rq::place_new(sched_entity* child, u64 now) {
   update_curr(now);
   if (curr) child->vruntime = curr->vruntime;
   place(child, now, true);
-  if (tun->child_runs_first && curr && before(curr, child)) std::swap(curr->vruntime, child->vruntime);
+  if (tun->child_runs_first && curr && before(curr, child)) swap(curr->vruntime, child->vruntime);
   child->vruntime -= min_vruntime;
 }
 
