@@ -16,6 +16,9 @@ constexpr int kBootPreemptCount = static_cast<int>(0x80000001u);
 // The first MiB is left out, as on a PC: physical address 0 means nothing anywhere.
 constexpr phys_addr_t kRamStart = 1 << 20;
 
+// memset() would be ThreadSanitizer's.
+HOSTED_ENGINE void clear(void* p, size_t n) { asm volatile("rep stosb" : "+D"(p), "+c"(n) : "a"(0) : "memory"); }
+
 HOSTED_ENGINE void set_up_cpus(unsigned n) {
   engine.nr_cpus = n;
   for (unsigned i = 0; i < n; i++) {
@@ -73,7 +76,7 @@ HOSTED_ENGINE void set_up_boot_info(const HostedConfig& config) {
 using hosted::engine;
 
 extern "C" HOSTED_ENGINE void hosted_run(const HostedConfig* config, HostedResult* result) {
-  memset(static_cast<void*>(&engine), 0, sizeof engine);
+  hosted::clear(&engine, sizeof engine);
   engine.chooser = config->seed * 2 + 1;
   engine.dice = ~config->seed;
   engine.switch_mean = config->switch_mean ? config->switch_mean : 1;
@@ -198,7 +201,7 @@ extern "C" void hosted_report_fault(unsigned long address, unsigned long ip, uns
   const task_struct* t = hosted::this_cpu().block.current_task;
   printk(KERN_EMERG "BUG: unable to handle kernel access to %#lx\n", address);
   if (t) {
-    unsigned long low = reinterpret_cast<unsigned long>(t->stack);
+    unsigned long low = t->thread.fiber.stack_low;
     if (address < low && low - address <= 0x10000)
       printk(KERN_EMERG "kernel stack overflow: guard page below the stack of task %d \"%s\"\n", t->pid, t->comm);
     printk(KERN_EMERG "cpu %u task %d \"%s\" ip %#lx sp %#lx\n", engine.current, t->pid, t->comm, ip, sp);

@@ -28,6 +28,11 @@ HOSTED_ENGINE void drop_identity(void* id) {
   }
 }
 
+// Tasks that died on this stack, or whose world did, never unwound: their frames' red zones are still there.
+HOSTED_ENGINE void forget_poison(const hosted_fiber* f) {
+  if (__asan_unpoison_memory_region) __asan_unpoison_memory_region(reinterpret_cast<void*>(f->stack_low), f->stack_size);
+}
+
 }  // namespace
 
 HOSTED_ENGINE void fiber_reset(hosted_fiber* f, unsigned long top, void (*entry)(void*), void* arg) {
@@ -41,6 +46,7 @@ HOSTED_ENGINE void fiber_reset(hosted_fiber* f, unsigned long top, void (*entry)
   frame[7] = frame[8] = 0;
   f->sp = reinterpret_cast<unsigned long>(frame);
   f->fake_stack = nullptr;
+  forget_poison(f);
 }
 
 HOSTED_ENGINE void fiber_make(hosted_fiber* f, void* low, unsigned long size, unsigned long top, void (*entry)(void*),

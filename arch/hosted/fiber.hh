@@ -11,6 +11,7 @@ void hosted_swap(unsigned long* save_sp, unsigned long to_sp);
 void hosted_fiber_start();
 void __sanitizer_start_switch_fiber(void** fake_stack_save, const void* bottom, size_t size) __attribute__((weak));
 void __sanitizer_finish_switch_fiber(void* fake_stack, const void** old_bottom, size_t* old_size) __attribute__((weak));
+void __asan_unpoison_memory_region(const volatile void* p, size_t n) __attribute__((weak));
 void* __tsan_create_fiber(unsigned flags) __attribute__((weak));
 void __tsan_destroy_fiber(void* fiber) __attribute__((weak));
 void __tsan_switch_to_fiber(void* fiber, unsigned flags) __attribute__((weak));

@@ -96,15 +96,11 @@ Result<void> set_tls(task_struct* t, unsigned long base) {
   return {};
 }
 
-extern "C" void __asan_unpoison_memory_region(const volatile void* p, size_t n) __attribute__((weak));
-namespace {
-void forget_poison(void* stack) {
+// Poison is cleared where a fiber is made on the stack.
+void kernel_stack_ready(void*) {}
+void kernel_stack_gone(void* stack) {
   if (__asan_unpoison_memory_region) __asan_unpoison_memory_region(stack, THREAD_SIZE);
 }
-}  // namespace
-// A task that dies never unwinds, so that its frames' red zones stay behind.
-void kernel_stack_ready(void* stack) { forget_poison(stack); }
-void kernel_stack_gone(void* stack) { forget_poison(stack); }
 
 Result<void> start_cpu(unsigned cpu, task_struct* idle) {
   hosted::Cpu& c = engine.cpus[cpu];

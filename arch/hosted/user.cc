@@ -80,11 +80,12 @@ Where go_on_to(unsigned long ip, unsigned long sp) {
 
 void leave_and_come_back(const arch::UserExit& why, unsigned long at) {
   pt_regs* r = self()->regs;
+  unsigned long ip = r->ip, sp = r->sp;
   r->orig_ax = ~0ul;
   r->ip = at;
-  unsigned long sp = r->sp;
   leave(why);
   go_on_to(at, sp);
+  r->ip = ip;
 }
 
 long do_syscall_at(long nr, const unsigned long (&a)[6], unsigned long after) {

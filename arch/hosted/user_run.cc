@@ -22,7 +22,7 @@ HOSTED_ENGINE hosted_user* user_side_create(task_struct* t, pt_regs* regs) {
   char* low = host_stack_alloc(kUserStack);
   if (!low) panic("hosted: no memory for a user fiber");
   auto* u = reinterpret_cast<hosted_user*>(low + kUserStack - sizeof(hosted_user));
-  memset(u, 0, sizeof *u);
+  *u = {};
   u->task = t;
   u->regs = regs;
   fiber_make(&u->fiber, low, kUserStack, reinterpret_cast<unsigned long>(u), user_main, u);

@@ -105,7 +105,8 @@ Outcome run(const Options& options, Trace trace) {
     fprintf(stderr, "hosted: no memory for the arena: %s\n", strerror(err));
     exit(1);
   }
-  if (__asan_unpoison_memory_region) __asan_unpoison_memory_region(boot_stack, kBootStack);
+  if (__asan_unpoison_memory_region)  // what a world that was not unmade left behind
+    __asan_unpoison_memory_region(reinterpret_cast<void*>(0x7e9000000000ul), config.memory + (1 << 20));
   hosted_log.event_count = hosted_log.text_size = 0;
   hosted_log.hash = 0;
   hosted_log.echo = options.echo || getenv("CF_CONSOLE");

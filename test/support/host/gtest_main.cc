@@ -18,6 +18,10 @@
 #include "arch/hosted/host/world.hh"
 #include "test/support/kunit_cases.hh"
 
+// ThreadSanitizer calls this for each report, on whatever fiber; the case that ran is told afterwards.
+static volatile int race_reports;
+extern "C" void __tsan_on_report(void*) { race_reports = race_reports + 1; }
+
 namespace {
 
 using hosted_world::Options;
@@ -84,7 +88,9 @@ class KunitCase : public testing::Test {
     Options o = options_for(info_);
     o.seed = seed;
     auto trace = info_.replay ? hosted_world::Trace::Events : hosted_world::Trace::HashOnly;
+    int races = race_reports;
     Outcome out = hosted_world::run(o, trace);
+    if (race_reports != races) ADD_FAILURE() << "data race (see above)\n" << replay_line(info_, seed);
     RecordProperty("virtual_ns", std::to_string(out.result.virtual_ns));
     if (!out.clean()) {
       ADD_FAILURE() << hosted_world::end_name(out.result.how) << ", status " << out.result.status << "\n"
