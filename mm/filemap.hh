@@ -27,6 +27,7 @@ struct address_space_operations {
   void (*uncharge_pages)(address_space* mapping, unsigned long pages);
   // Fills a new, zeroed page with the file's content. Null: holes read as zero. May sleep.
   Result<void> (*read_page)(address_space* mapping, page* p, pgoff_t index);
+  bool is_shmem;  // tmpfs and its like: pages count as shared memory, not as file pages, in a process's rss
 };
 
 // Index to page: a radix tree of 64-way nodes that is as high as the largest index needs; height 0 holds index 0 alone.
@@ -41,7 +42,7 @@ struct address_space {
   spinlock_t tree_lock;   // pages, nrpages; never taken from interrupts
   PageTree pages;
   unsigned long nrpages;
-  loff_t i_size;          // bytes; THE file size: i_size_read(inode) reads this one. Written under the inode lock
+  loff_t i_size;          // bytes, where there is no host; else the host's i_size counts
   spinlock_t i_mmap_lock; // i_mmap
   list_head i_mmap;       // vm_area_struct::i_mmap_link of every mapping
   atomic_t i_mmap_writable;  // shared mappings that may write
@@ -66,7 +67,11 @@ Result<size_t> filemap_write(address_space* m, loff_t pos, const void* buf, size
 void truncate_setsize(address_space* m, loff_t new_size);
 // Drops whole pages [first, first+count) from cache and mappings (hole punching). Inode lock held; may sleep.
 void truncate_page_range(address_space* m, pgoff_t first, unsigned long count);
+loff_t mapping_size(const address_space* m);
 
 // What a file system without wishes of its own puts into file_operations::mmap.
 int generic_file_mmap(file* f, vm_area_struct* vma);
 extern const vm_operations_struct generic_file_vm_ops;
+struct vm_fault;
+Result<void> filemap_fault(vm_fault* vmf);
+void filemap_pages_at_hand(vm_area_struct* vma, unsigned long first, unsigned n, page** out);

@@ -28,9 +28,19 @@ enum : unsigned long {
 struct vm_operations_struct {
   void (*open)(struct vm_area_struct*);
   void (*close)(struct vm_area_struct*);
-  // Gives the page for vmf->pgoff with a reference in vmf->page, or fails with an errno (EFAULT: SIGBUS). May sleep.
+  // Gives the page for vmf->pgoff with a reference in vmf->page_, or fails with an errno (EFAULT: SIGBUS). May sleep.
   Result<void> (*fault)(vm_fault* vmf);
   const char* (*name)(struct vm_area_struct*);
+  // Gives up to n pages that are at hand, from file page `first` on, with references; null where there is none. Must not
+  // sleep. Optional: lets a read fault map its neighbours too.
+  void (*pages_at_hand)(struct vm_area_struct*, unsigned long first, unsigned n, page** out);
+};
+struct vm_fault {
+  struct vm_area_struct* vma;
+  unsigned long address;  // page aligned
+  unsigned long pgoff;    // of the page in the file
+  unsigned flags;         // arch::kFault*
+  page* page_;            // result of fault()
 };
 
 struct vm_area_struct {
@@ -92,7 +102,8 @@ inline unsigned long vma_pages(const vm_area_struct* vma) { return (vma->vm_end 
 enum : int { SUID_DUMP_DISABLE = 0, SUID_DUMP_USER = 1, SUID_DUMP_ROOT = 2 };
 inline constexpr unsigned long MMF_DUMPABLE_MASK = 3, MMF_DUMP_FILTER_SHIFT = 2, MMF_DUMP_FILTER_MASK = 0x1ffu << 2;
 inline constexpr unsigned long MMF_INIT_MASK = MMF_DUMPABLE_MASK | MMF_DUMP_FILTER_MASK;  // what fork copies
-inline constexpr unsigned long MMF_OOM_VICTIM = 1u << 25, MMF_OOM_SKIP = 1u << 21;
+inline constexpr unsigned long MMF_OOM_VICTIM = 1u << 25, MMF_OOM_SKIP = 1u << 21,
+                               MMF_LEGACY_LAYOUT = 1u << 30;  // mappings grow up from mmap_base
 inline int get_dumpable(const mm_struct* mm) { return READ_ONCE(mm->flags) & MMF_DUMPABLE_MASK; }
 void set_dumpable(mm_struct* mm, int value);
 
@@ -157,7 +168,8 @@ Result<void> fault_in_user_writeable(unsigned long addr);
 void exit_mm_release(struct task_struct* t, mm_struct* mm);
 // Makes current use mm instead of its own (exec); the old one is returned with its user reference, null if none.
 mm_struct* exec_mmap(mm_struct* mm);
-// Kills a process to get memory back (spec 41 section 11). True: one was killed, or a victim is dying already.
-bool out_of_memory();
-long oom_badness(struct task_struct* t, unsigned long totalpages);  // LONG_MIN: must not be killed
-unsigned long totalram_pages_for_oom();
+// The OOM killer (mm/oom.cc, spec 41 section 11); called by the page allocator. True: a victim was killed or is dying, so try
+// again. May sleep.
+bool out_of_memory(gfp_t gfp, unsigned order);
+bool tsk_is_oom_victim(const struct task_struct* t);  // may use the reserves
+long oom_badness(struct task_struct* t, unsigned long totalpages);  // LONG_MIN: must not be killed. RCU or tasklist_lock

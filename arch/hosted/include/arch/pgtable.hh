@@ -44,6 +44,8 @@ constexpr pte_t make_table(phys_addr_t phys) {
   return {phys >> 12 << kPfnShift | kPresent | kTable | kUser | kWrite | kExec};
 }
 
+// Not for the machine any more (no access right left), but not empty: pte_phys and the rest still answer.
+constexpr pte_t pte_hide(pte_t e) { return {e.val & ~hosted_pte::kPresent}; }
 constexpr pte_t pte_wrprotect(pte_t e) { return {e.val & ~hosted_pte::kWrite}; }
 constexpr pte_t pte_mkwrite(pte_t e) { return {e.val | hosted_pte::kWrite}; }
 constexpr pte_t pte_mkdirty(pte_t e) { return {e.val | hosted_pte::kDirty}; }

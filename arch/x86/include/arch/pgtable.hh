@@ -40,6 +40,8 @@ inline pte_t make_pte(phys_addr_t phys, PteFlags f) {
 constexpr pte_t make_table(phys_addr_t phys) {
   return {phys | x86::kPtePresent | x86::kPteWrite | x86::kPteUser | x86::kPteYoung | x86::kPteDirty};
 }
+// Not for the machine any more (no access right left), but not empty: pte_phys and the rest still answer.
+constexpr pte_t pte_hide(pte_t e) { return {e.val & ~x86::kPtePresent}; }
 constexpr pte_t pte_wrprotect(pte_t e) { return {e.val & ~x86::kPteWrite}; }
 constexpr pte_t pte_mkwrite(pte_t e) { return {e.val | x86::kPteWrite}; }
 constexpr pte_t pte_mkdirty(pte_t e) { return {e.val | x86::kPteDirty}; }

@@ -1,0 +1,296 @@
+// Making and freeing page tables, and the cache of zeroed ones.
+// A table is emptied entry by entry before it goes, so it comes back zeroed: the next user need not clear it again.
+// SPDX-License-Identifier: Apache-2.0
+#include "mm/pgtable.hh"
+
+#include <linux/gfp.h>
+#include <linux/spinlock.h>
+
+#include "kernel/sync/guards.hh"
+#include "mm/internal.hh"
+
+namespace {
+
+// Unused, zeroed tables, linked through page->private_.
+struct TableCache {
+  spinlock_t lock = __SPIN_LOCK_UNLOCKED(lock);
+  unsigned count = 0, limit = 0;
+  page* first = nullptr;
+
+  void* take() {
+    if (!READ_ONCE(first)) return nullptr;
+    SpinGuard g(lock);
+    page* p = first;
+    if (!p) return nullptr;
+    first = reinterpret_cast<page*>(p->private_);
+    count--;
+    return page_address(p);
+  }
+  bool put(page* p) {
+    if (READ_ONCE(count) >= limit) return false;
+    SpinGuard g(lock);
+    p->private_ = reinterpret_cast<unsigned long>(first);
+    first = p;
+    count++;
+    return true;
+  }
+};
+
+constinit TableCache tables, pgds;
+
+void* table_alloc() {
+  if (void* t = tables.take()) return t;
+  return reinterpret_cast<void*>(get_zeroed_page(GFP_KERNEL));
+}
+
+void table_free(page* p) {
+  p->private_ = 0;
+  if (!tables.put(p)) __free_page(p);
+}
+
+}  // namespace
+
+void pgtable_caches_init() {
+  tables = {};
+  pgds = {};
+  tables.limit = 64;
+  pgds.limit = 16;
+}
+
+void pgtable_caches_drain() {
+  while (void* t = tables.take()) free_page(reinterpret_cast<unsigned long>(t));
+  while (void* t = pgds.take()) {
+    arch::pgd_destroy(t);
+    free_page(reinterpret_cast<unsigned long>(t));
+  }
+}
+
+void* pgd_alloc() {
+  if (void* pgd = pgds.take()) return pgd;
+  void* pgd = reinterpret_cast<void*>(get_zeroed_page(GFP_KERNEL));
+  if (!pgd) return nullptr;
+  if (!arch::pgd_init(pgd)) {
+    free_page(reinterpret_cast<unsigned long>(pgd));
+    return nullptr;
+  }
+  return pgd;
+}
+
+void pgd_free(void* pgd) {
+  if (pgds.put(virt_to_page(pgd))) return;
+  arch::pgd_destroy(pgd);
+  free_page(reinterpret_cast<unsigned long>(pgd));
+}
+
+pte_t* pte_alloc_slow(mm_struct* mm, unsigned long addr) {
+  pte_t* table = static_cast<pte_t*>(mm->pgd);
+  for (int level = 3; level > 0; level--) {
+    pte_t* slot = &table[table_index(addr, level)];
+    pte_t e = pte_read(slot);
+    if (pte_none(e)) {
+      void* fresh = table_alloc();
+      if (!fresh) return nullptr;
+      SpinGuard g(mm->page_table_lock);
+      e = pte_read(slot);
+      if (pte_none(e)) {
+        // Release: whoever finds the table (the processor, a walker without the lock) finds it zeroed.
+        e = make_table(arch::virt_to_phys(fresh));
+        __atomic_store_n(&slot->val, e.val, __ATOMIC_RELEASE);
+        atomic_long_add(kPageSize, &mm->pgtables_bytes);
+      } else {
+        table_free(virt_to_page(fresh));
+      }
+    }
+    table = table_below(e);
+  }
+  return &table[table_index(addr, 0)];
+}
+
+// ---- TlbGather ----------------------------------------------------------------------------------------------------
+
+void release_user_page(page* p) { put_page(p); }
+
+void TlbGather::zap(unsigned long start, unsigned long end) {
+  for_each_pte_run(mm_, start, end, [&](pte_t* pte, unsigned long a, unsigned long e) { zap_run(pte, a, e); });
+}
+
+void TlbGather::zap_run(pte_t* pte, unsigned long addr, unsigned long end) {
+  long rss[NR_MM_COUNTERS] = {};
+  unsigned long first = ~0ul, last = 0;
+  while (addr < end) {
+    {
+      SpinGuard g(mm_->page_table_lock);
+      for (; addr < end && count_ < kBatch; pte++, addr += kPageSize) {
+        pte_t e = pte_read(pte);
+        if (pte_none(e)) continue;
+        if (which_ == FilePages && (pte_special(e) || page_is_anon(pte_page(e)))) continue;
+        pte_set(pte, {0});
+        if (first == ~0ul) first = addr;
+        last = addr + kPageSize;
+        if (pte_special(e)) continue;
+        page* p = pte_page(e);
+        rss[mm_counter_of(p)]--;
+        if (scope_ == WholeMm) {
+          release_user_page(p);
+        } else {
+          pages_[count_++] = p;
+        }
+      }
+    }
+    if (last) note(first, last);
+    if (count_ == kBatch) finish();
+  }
+  for (int i = 0; i < NR_MM_COUNTERS; i++)
+    if (rss[i]) add_mm_counter(mm_, i, rss[i]);
+}
+
+void TlbGather::free_tables(unsigned long start, unsigned long end, unsigned long floor, unsigned long ceiling) {
+  if (end <= start) return;
+  // The usual small unmapping: a neighbour keeps the only table concerned.
+  unsigned long low = start & ~(kTableSpan - 1), high = (end + kTableSpan - 1) & ~(kTableSpan - 1);
+  if (floor > low) low += kTableSpan;
+  if (ceiling < high) high -= kTableSpan;
+  if (low >= high) return;
+  SpinGuard g(mm_->page_table_lock);
+  free_level(static_cast<pte_t*>(mm_->pgd), 3, 0, start, end, floor, ceiling);
+}
+
+// Frees the tables below `table` whose whole span lies within [floor, ceiling), as far as [start, end) touches them.
+void TlbGather::free_level(pte_t* table, int level, unsigned long base, unsigned long start, unsigned long end,
+                           unsigned long floor, unsigned long ceiling) {
+  unsigned long span = kPageSize << (9 * level);
+  unsigned long first = start > base ? (start - base) / span : 0;
+  for (unsigned long i = first; i < PTRS_PER_TABLE && base + i * span < end; i++) {
+    pte_t e = pte_read(&table[i]);
+    if (pte_none(e)) continue;
+    unsigned long at = base + i * span;
+    if (level > 1) free_level(table_below(e), level - 1, at, start, end, floor, ceiling);
+    if (at < floor || at + span > ceiling) continue;
+    pte_set(&table[i], {0});
+    page* p = phys_to_page(pte_phys(e));
+    p->private_ = reinterpret_cast<unsigned long>(tables_);
+    tables_ = p;
+    tables_gone_ = true;
+    atomic_long_sub(kPageSize, &mm_->pgtables_bytes);
+    note(at, at + span);
+  }
+}
+
+void TlbGather::finish() {
+  if (start_ < end_) {
+    // Freed tables may sit in paging-structure caches, of lazy CPUs too.
+    if (tables_gone_) {
+      arch::flush_tlb_mm(mm_);
+    } else if (scope_ == Part) {
+      arch::flush_tlb_range(mm_, start_, end_);
+    }
+  }
+  for (unsigned i = 0; i < count_; i++) release_user_page(pages_[i]);
+  while (page* t = tables_) {
+    tables_ = reinterpret_cast<page*>(t->private_);
+    table_free(t);
+  }
+  count_ = 0;
+  start_ = ~0ul;
+  end_ = 0;
+  tables_gone_ = false;
+}
+
+// ---- Copying, moving, protecting ------------------------------------------------------------------------------------
+
+namespace {
+
+// One run of entries below one lowest table. Both page_table_locks held.
+bool copy_run(pte_t* dst, pte_t* src, unsigned long n, bool cow, long* rss) {
+  bool protected_some = false;
+  for (unsigned long i = 0; i < n; i++) {
+    pte_t e = pte_read(&src[i]);
+    if (pte_none(e)) continue;
+    if (!pte_special(e)) {
+      page* p = pte_page(e);
+      get_page(p);
+      rss[mm_counter_of(p)]++;
+      if (cow && pte_write(e)) {
+        e = pte_wrprotect(e);
+        pte_set(&src[i], e);
+        protected_some = true;
+      }
+    }
+    pte_set(&dst[i], pte_mkold(e));
+  }
+  return protected_some;
+}
+
+}  // namespace
+
+Result<bool> copy_page_range(vm_area_struct* dst, vm_area_struct* src) {
+  mm_struct *from = src->vm_mm, *to = dst->vm_mm;
+  bool cow = (src->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE;
+  bool flush = false, no_memory = false;
+  long rss[NR_MM_COUNTERS] = {};
+  for_each_pte_run(from, src->vm_start, src->vm_end, [&](pte_t* s, unsigned long a, unsigned long e) {
+    pte_t* d = no_memory ? nullptr : pte_alloc(to, a);
+    if (!d) {
+      no_memory = true;
+      return;
+    }
+    SpinGuard g(from->page_table_lock);
+    spin_lock_nested(&to->page_table_lock, SINGLE_DEPTH_NESTING);
+    flush |= copy_run(d, s, (e - a) / kPageSize, cow, rss);
+    spin_unlock(&to->page_table_lock);
+  });
+  for (int i = 0; i < NR_MM_COUNTERS; i++)
+    if (rss[i]) add_mm_counter(to, i, rss[i]);
+  if (no_memory) {
+    if (flush) arch::flush_tlb_mm(from);
+    return fail(ENOMEM);
+  }
+  return flush;
+}
+
+bool move_page_tables(vm_area_struct* vma, unsigned long from, vm_area_struct* to_vma, unsigned long to,
+                      unsigned long len) {
+  mm_struct* mm = vma->vm_mm;
+  bool ok = true;
+  for_each_pte_run(mm, from, from + len, [&](pte_t* src, unsigned long a, unsigned long e) {
+    while (ok && a < e) {
+      unsigned long target = to + (a - from);
+      unsigned long room = kTableSpan - (target & (kTableSpan - 1));
+      unsigned long piece = e - a < room ? e - a : room;
+      pte_t* dst = pte_alloc(mm, target);
+      if (!dst) {
+        ok = false;
+        return;
+      }
+      SpinGuard g(mm->page_table_lock);
+      for (unsigned long i = 0; i < piece / kPageSize; i++, src++) {
+        pte_t x = pte_read(src);
+        if (pte_none(x)) continue;
+        pte_set(src, {0});
+        pte_set(dst + i, x);
+      }
+      a += piece;
+    }
+  });
+  arch::flush_tlb_range(mm, from, from + len);
+  return ok;
+}
+
+bool change_protection(vm_area_struct* vma, unsigned long start, unsigned long end) {
+  mm_struct* mm = vma->vm_mm;
+  bool changed = false;
+  for_each_pte_run(mm, start, end, [&](pte_t* pte, unsigned long a, unsigned long e) {
+    SpinGuard g(mm->page_table_lock);
+    for (; a < e; a += kPageSize, pte++) {
+      pte_t old = pte_read(pte);
+      if (pte_none(old)) continue;
+      // A page that was writable is this area's own; one that was not gets the right from the next fault.
+      pte_t now = vma_pte(vma, pte_phys(old), pte_write(old), pte_dirty(old), pte_special(old));
+      if (!pte_young(old)) now = pte_mkold(now);
+      if (now.val == old.val) continue;
+      pte_set(pte, now);
+      changed = true;
+    }
+  });
+  return changed;
+}
