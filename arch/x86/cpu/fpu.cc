@@ -114,6 +114,13 @@ void fpu_cpu_init() {
   if (u32 mask = reinterpret_cast<Legacy*>(probe)->mxcsr_mask) mxcsr_mask = mask;
 }
 
+// The kernel's own use of vector registers is one: lib/page.S saves the single register it takes and puts it back with
+// preemption off, so a task's state never notices. Where `rep` is fast, that is better.
+extern "C" {
+bool x86_use_vectors;
+}
+void choose_copy_method() { x86_use_vectors = (features.xcr0 & 4) && !features.erms; }
+
 size_t fpu_image_size() { return features.xsave_size; }
 
 void fpu_image_init(void* image) {

@@ -5,6 +5,7 @@
 
 #include "arch/x86/cpu/apic.hh"
 #include "arch/x86/cpu/cpu.hh"
+#include "arch/x86/cpu/fpu.hh"
 #include "arch/x86/cpu/smp.hh"
 #include "arch/x86/cpu/tsc.hh"
 #include "arch/x86/dev/acpi.hh"
@@ -53,6 +54,7 @@ extern "C" [[noreturn]] void x86_start(phys_addr_t data, LoaderData kind) {
   extable_init();
   idt_init();
   cpu_init(boot_cpu);
+  choose_copy_method();
   read_loader_data(data, kind);
   acpi_read_tables(boot.rsdp);
   build_kernel_tables();

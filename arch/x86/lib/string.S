@@ -1,4 +1,4 @@
-// memcpy, memmove, memset, memcmp, strlen, clear_page, copy_page. Quadwords: an emulator counts every step of a rep.
+// memcpy, memmove, memset, memcmp, memchr, strlen. Quadwords: an emulator counts every step of a rep.
 // SPDX-License-Identifier: Apache-2.0
 	.text
 .macro FUNC name
@@ -172,18 +172,4 @@ FUNC memchr
 	ret
 END memchr
 
-// void arch::clear_page(void*)
-FUNC _ZN4arch10clear_pageEPv
-	mov	$512, %ecx
-	xor	%eax, %eax
-	rep stosq
-	ret
-END _ZN4arch10clear_pageEPv
-
-// void arch::copy_page(void* dst, const void* src)
-FUNC _ZN4arch9copy_pageEPvPKv
-	mov	$512, %ecx
-	rep movsq
-	ret
-END _ZN4arch9copy_pageEPvPKv
 	.section .note.GNU-stack, "", @progbits

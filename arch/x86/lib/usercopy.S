@@ -21,11 +21,15 @@
 .endm
 
 	.section .text.usercopy, "ax"
-// x86_user_copy(dst, src, n): either side may be the user's.
+// x86_user_copy(dst, src, n): either side may be the user's. Big ones go by vectors where page.S can.
 	.balign	16
-	.globl	x86_user_copy
+	.globl	x86_user_copy, x86_user_copy_small
 	.type	x86_user_copy, @function
+	.type	x86_user_copy_small, @function
 x86_user_copy:
+	cmp	$512, %rdx
+	jae	x86_user_copy_big
+x86_user_copy_small:
 	mov	%rdx, %rcx
 	shr	$3, %rcx
 	and	$7, %edx
