@@ -1,6 +1,7 @@
 // Planted defects: each case breaks something on purpose, and the harness must notice, in the build that can.
 // SPDX-License-Identifier: Apache-2.0
 #include <kunit/test.h>
+#include <linux/bug.h>
 #include <linux/completion.h>
 #include <linux/err.h>
 #include <linux/kthread.h>
