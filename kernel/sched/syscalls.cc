@@ -189,14 +189,6 @@ SYSCALL_DEFINE2(sched_rr_get_interval, pid_t, pid, __kernel_timespec*, interval)
   return copy_to_user(interval, &out, sizeof(out)) ? -EFAULT : 0;
 }
 
-SYSCALL_DEFINE1(nice, int, increment) {
-  increment = clamp(increment, -NICE_WIDTH, NICE_WIDTH);
-  int nice = clamp(task_nice(current) + increment, MIN_NICE, MAX_NICE);
-  if (increment < 0 && !can_nice(current, nice)) return -EPERM;
-  set_user_nice(current, nice);
-  return 0;
-}
-
 // S-61.
 SYSCALL_DEFINE3(setpriority, int, which, int, who, int, nice) {
   if (which < 0 || which > 2) return -EINVAL;
