@@ -92,6 +92,7 @@ extern "C" HOSTED_ENGINE void hosted_run(const HostedConfig* config, HostedResul
   hosted::fiber_switch(&engine.host, hosted::this_cpu().running, hosted::Leaving::Returns);
   hosted::edge_to(&engine.world_order);
   hosted::user_side_clear();
+  hosted::user_process_clear();
   hosted::destroy_all_fibers();
   engine.result.virtual_ns = engine.now;
   *result = engine.result;

@@ -16,6 +16,7 @@ namespace hosted {
 
 void user_side_destroy(task_struct* t);  // t never runs again
 void user_side_forget(task_struct* t);   // exec: the next user_run() starts a new program
-void user_side_clear();                  // a world is over: whatever is left of it
+void user_side_clear();  // a world is over: whatever is left of it
+void user_process_clear();
 
 }  // namespace hosted
