@@ -28,7 +28,8 @@ inline void put_cred(const struct cred* c) {
 }
 const struct cred* override_creds(const struct cred* n);
 void revert_creds(const struct cred* old);
-bool capable(int cap);
+bool cred_has_cap(const struct cred* c, const user_namespace* target, int cap);
+bool capable(int cap);  // current's subjective ones, in the initial user namespace
 bool ns_capable(user_namespace* ns, int cap);
 bool in_group_p(kgid_t g);  // fsgid or supplementary
 bool in_egroup_p(kgid_t g);

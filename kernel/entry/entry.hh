@@ -23,6 +23,9 @@ long syscall_enosys_count(unsigned nr);  // how often a number without implement
 // An exception from user mode becomes a signal (spec 10 section 5.4).
 void do_user_exception(pt_regs* regs, unsigned vector, unsigned error);
 
+// A page fault from user mode: maps the page or sends SIGSEGV/SIGBUS. Interrupts on, may sleep.
+void do_user_page_fault(pt_regs* regs, unsigned long address, unsigned error);
+
 // The end of every interrupt that hit kernel mode with interrupts enabled: preempts if wanted (E-29). Interrupts off.
 void irqentry_exit_to_kernel(pt_regs* regs);
 

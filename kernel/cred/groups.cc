@@ -1,0 +1,66 @@
+// getgroups(2), setgroups(2) and the list behind them.
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/cred/groups.hh"
+
+#include <linux/slab.h>
+
+#include <algorithm>
+
+#include "kernel/cred/user_namespace.hh"
+#include "kernel/entry/syscall.hh"
+#include "kernel/fault_inject.hh"
+#include "mm/uaccess.hh"
+
+group_info init_groups;
+
+void groups_early_init() {
+  init_groups.ngroups = 0;
+  atomic_set(&init_groups.usage, 1);
+}
+
+group_info* groups_alloc(int n) {
+  if (fault_here("group_info")) return nullptr;
+  auto* g = static_cast<group_info*>(kvmalloc(sizeof(group_info) + static_cast<size_t>(n) * sizeof(kgid_t), GFP_KERNEL));
+  if (!g) return nullptr;
+  atomic_set(&g->usage, 1);
+  g->ngroups = n;
+  return g;
+}
+
+void groups_free(group_info* g) {
+  if (g != &init_groups) kvfree(g);
+}
+
+bool groups_search(const group_info* g, kgid_t gid) {
+  const kgid_t* end = g->gid + g->ngroups;
+  const kgid_t* at = std::lower_bound(g->gid, end, gid, [](kgid_t a, kgid_t b) { return a.val < b.val; });
+  return at != end && at->val == gid.val;
+}
+
+SYSCALL_DEFINE2(getgroups, int, size, unsigned __user*, list) {
+  const group_info* g = current->cred->groups;
+  if (size < 0) return -EINVAL;
+  if (!size) return g->ngroups;
+  if (g->ngroups > size) return -EINVAL;
+  return copy_to_user(list, g->gid, static_cast<size_t>(g->ngroups) * sizeof(kgid_t)) ? -EFAULT : g->ngroups;
+}
+
+SYSCALL_DEFINE2(setgroups, int, size, unsigned __user*, list) {
+  if (!ns_capable(current->cred->user_ns, CAP_SETGID)) return -EPERM;
+  if (static_cast<unsigned>(size) > NGROUPS_MAX) return -EINVAL;
+  group_info* g = groups_alloc(size);
+  if (!g) return -ENOMEM;
+  struct cred* n = nullptr;
+  long error = copy_from_user(g->gid, list, static_cast<size_t>(size) * sizeof(kgid_t)) ? -EFAULT : 0;
+  for (int i = 0; !error && i < size; i++)
+    if (!gid_valid(g->gid[i])) error = -EINVAL;
+  if (!error && !(n = prepare_creds())) error = -ENOMEM;
+  if (error) {
+    put_group_info(g);
+    return error;
+  }
+  std::sort(g->gid, g->gid + size, [](kgid_t a, kgid_t b) { return a.val < b.val; });
+  put_group_info(n->groups);
+  n->groups = g;
+  return commit_creds(n);
+}

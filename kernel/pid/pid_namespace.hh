@@ -1,0 +1,51 @@
+// A pid namespace: its numbers and who reaps in it. Spec 20 section 7.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "kernel/pid/pid.hh"
+
+inline constexpr int kReservedPids = 300;           // after the first wrap numbering restarts here (T-21)
+inline constexpr int kPidMaxLimit = 4 * 1024 * 1024;  // T-22
+inline constexpr int kPidMaxDefault = 32768;
+
+// number -> struct pid, a radix tree of three fixed levels. Leaves stay once made: they are bounded by pid_max / 512 pages
+// and readers under RCU need not fear for them.
+class PidTable {
+ public:
+  static constexpr unsigned kLeafSlots = 512, kMidSlots = 256, kTopSlots = kPidMaxLimit / (kLeafSlots * kMidSlots);
+  struct Leaf {
+    struct pid* slot[kLeafSlots];
+  };
+  struct Mid {
+    Leaf* leaf[kMidSlots];
+    unsigned short used[kMidSlots];
+  };
+
+  struct pid* find(int nr) const;              // RCU; null: free or reserved
+  struct pid* find_ge(int nr, int limit) const;  // RCU; first with number >= nr
+  // First number in [low, high) that is free; -EAGAIN: none, -ENOMEM: its leaf is missing (grow() and retry). Table lock.
+  int reserve_in(int low, int high);
+  bool grow(int nr);                           // makes the leaf for nr; may sleep, no lock held
+  void publish(int nr, struct pid* pid);       // table lock
+  void release(int nr);                        // table lock
+  void destroy();
+
+ private:
+  Leaf* leaf_of(int nr) const;
+  Mid* top_[kTopSlots];
+};
+
+struct pid_namespace {
+  refcount_t count;
+  unsigned level;
+  pid_namespace* parent;
+  user_namespace* user_ns;
+  task_struct* child_reaper;  // tasklist_lock
+  int last;                   // number given out last; table lock
+  unsigned pid_allocated;     // numbers in use, plus kAdding while new ones are allowed; table lock
+  int reboot;
+  PidTable table;
+};
+inline constexpr unsigned kPidAdding = 1u << 31;
+
+void zap_pid_ns_processes(pid_namespace* ns);
+inline pid_namespace* ns_of_pid(const struct pid* pid) { return pid ? pid->numbers[pid->level].ns : nullptr; }
