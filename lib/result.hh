@@ -56,3 +56,12 @@ template <class T>
 constexpr T try_take(Result<T>&& r) {
   if constexpr (!std::is_void_v<T>) return std::move(*r);
 }
+
+// TRY in a function that answers in ABI form (a system call): returns -errno.
+#define TRY_ABI(...)                                            \
+  ({                                                            \
+    auto&& try_result_ = (__VA_ARGS__);                         \
+    if (!try_result_) [[unlikely]]                              \
+      return try_result_.error().neg();                         \
+    try_take(std::move(try_result_));                           \
+  })

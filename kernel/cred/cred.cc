@@ -11,7 +11,7 @@
 #include "kernel/cred/groups.hh"
 #include "kernel/cred/user.hh"
 #include "kernel/cred/user_namespace.hh"
-#include "kernel/fault_inject.hh"
+#include "kernel/task/fault.hh"
 #include "mm/mm_struct.hh"
 
 struct cred init_cred;

@@ -8,7 +8,7 @@
 
 #include "kernel/cred/user_namespace.hh"
 #include "kernel/entry/syscall.hh"
-#include "kernel/fault_inject.hh"
+#include "kernel/task/fault.hh"
 #include "mm/uaccess.hh"
 
 group_info init_groups;

@@ -5,7 +5,7 @@
 #include <linux/slab.h>
 
 #include "init/report.hh"
-#include "kernel/fault_inject.hh"
+#include "kernel/task/fault.hh"
 #include "kernel/sync/guards.hh"
 
 user_struct root_user;

@@ -8,7 +8,7 @@
 
 #include "init/report.hh"
 #include "kernel/cred/cred.hh"
-#include "kernel/fault_inject.hh"
+#include "kernel/task/fault.hh"
 #include "kernel/pid/pid_namespace.hh"
 #include "kernel/sync/guards.hh"
 

@@ -6,6 +6,10 @@
 #define SEND_SIG_NOINFO ((kernel_siginfo*)0)
 #define SEND_SIG_PRIV ((kernel_siginfo*)1)  // from the kernel
 
+// Handlers of kernel threads that want to be told: SIGPENDING is set, nothing else happens.
+#define SIG_KTHREAD ((__sighandler_t)2)         // by anybody
+#define SIG_KTHREAD_KERNEL ((__sighandler_t)3)  // by the kernel only
+
 struct ksignal {
   k_sigaction ka;
   kernel_siginfo info;
@@ -48,6 +52,13 @@ void do_signal_or_restart(pt_regs* regs);  // from exit_to_user_mode_loop
 long do_no_restart_syscall(restart_block*);  // -EINTR
 bool do_notify_parent(task_struct* t, int sig);  // tasklist_lock; true: reap at once
 void exit_signals(task_struct* t);
+void clear_sighand(sighand_struct* s);                   // CLONE_CLEAR_SIGHAND: caught ones to default; siglock or unshared
+void kick_process(task_struct* t);                       // makes it enter the kernel if it runs user code now
+int dequeue_signal_info(task_struct* self, const sigset_t* blocked, kernel_siginfo* info);  // siglock; signalfd, kthreads
+long copy_siginfo_to_user(void __user* to, const kernel_siginfo* from);  // 128 bytes; 0 or -EFAULT
+void calculate_sigpending();                             // a new task's first act (22 C-61)
+long set_user_sigmask(const sigset_t __user* mask, size_t size);  // ppoll and its kin: installs it, saves the old one; 0 or -errno
+void restore_saved_sigmask_unless(bool interrupted);     // their end; interrupted: delivery restores it (S-8)
 sighand_struct* lock_task_sighand(task_struct* t, unsigned long* flags);  // null: t is released already
 void unlock_task_sighand(task_struct* t, unsigned long flags);
 

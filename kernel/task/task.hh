@@ -5,6 +5,7 @@
 #include <linux/rcupdate.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
+#include <linux/spinlock.h>
 #include <uapi/linux/resource.h>
 
 #include "lib/result.hh"
@@ -140,6 +141,11 @@ inline unsigned long rlimit_of(const task_struct* t, unsigned which) { return RE
 inline pt_regs* task_pt_regs(const task_struct* t) {
   return reinterpret_cast<pt_regs*>(static_cast<char*>(t->stack) + THREAD_SIZE) - 1;
 }
+
+inline void task_lock(task_struct* t) { spin_lock(&t->alloc_lock); }
+inline void task_unlock(task_struct* t) { spin_unlock(&t->alloc_lock); }
+void put_task_struct_rcu_user(task_struct* t);  // a rcu_users reference; the last one frees after a grace period. Any context
+void put_task_stack(task_struct* t);            // a stack_refcount reference. Any context but hard interrupts
 
 // thread_info flags
 inline bool test_tsk_thread_flag(const task_struct* t, int f) { return READ_ONCE(t->thread_info.flags) >> f & 1; }

@@ -1,0 +1,181 @@
+// Fork itself: validate, prepare, publish. Spec 20 sections 10, 11 and 15.
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/fork/copy_process.hh"
+
+#include <linux/completion.h>
+#include <linux/list.h>
+
+#include "fs/tty/tty.hh"
+#include "fs/vfs/vfs.hh"
+#include "kernel/fork/clone_checks.hh"
+#include "kernel/fork/new_task.hh"
+#include "kernel/pid/pid_namespace.hh"
+#include "kernel/pid/pidfd.hh"
+#include "kernel/sched/sched.hh"
+#include "kernel/signal/jobctl.hh"
+#include "kernel/signal/multiprocess.hh"
+#include "kernel/signal/signal.hh"
+#include "kernel/sync/guards.hh"
+#include "mm/uaccess.hh"
+
+// ---- Publication: the only lock scope in which the child becomes visible ---------------------------------------------
+
+// F-91.
+void NewTask::choose_parent() {
+  task_struct* self = current;
+  if (args_.flags & (CLONE_PARENT | CLONE_THREAD)) {
+    t_->real_parent = self->real_parent;
+    t_->parent_exec_id = self->parent_exec_id;
+    t_->exit_signal = args_.flags & CLONE_THREAD ? -1 : self->group_leader->exit_signal;
+  } else {
+    t_->real_parent = self;
+    t_->parent_exec_id = self->self_exec_id;
+    t_->exit_signal = args_.exit_signal;
+  }
+  t_->parent = t_->real_parent;
+}
+
+// S30: the last refusals.
+Result<void> NewTask::may_publish() {
+  if (!args_.idle && !(ns_of_pid(pid_)->pid_allocated & kPidAdding)) return fail(ENOMEM);
+  if (fatal_signal_pending(current)) return fail(EINTR);
+  return {};
+}
+
+// F-92, a new process. The global lists are in order of creation.
+void NewTask::become_process(const ForkSignals& signals) {
+  task_struct* t = t_;
+  signal_struct* s = t->signal;
+  const signal_struct* parent = current->signal;
+  if (is_child_reaper(pid_)) {
+    ns_of_pid(pid_)->child_reaper = t;
+    s->flags |= SIGNAL_UNKILLABLE;
+  }
+  s->shared_pending.signal = signals.collected();
+  s->tty = tty_kref_get(parent->tty);
+  s->has_child_subreaper = t->real_parent->signal->has_child_subreaper || t->real_parent->signal->is_child_subreaper;
+  s->pids[PIDTYPE_TGID] = pid_;
+  s->pids[PIDTYPE_PGID] = parent->pids[PIDTYPE_PGID];
+  s->pids[PIDTYPE_SID] = parent->pids[PIDTYPE_SID];
+  list_add_tail(&t->sibling, &t->real_parent->children);
+  list_add_tail_rcu(&t->tasks, &init_task.tasks);
+  list_add_tail_rcu(&t->thread_node, &s->thread_head);
+  attach_pid(t, PIDTYPE_TGID);
+  attach_pid(t, PIDTYPE_PGID);
+  attach_pid(t, PIDTYPE_SID);
+}
+
+void NewTask::become_thread() {
+  signal_struct* s = current->signal;
+  s->nr_threads++;
+  s->quick_threads++;
+  atomic_inc(&s->live);
+  refcount_inc(&s->sigcnt);
+  task_join_group_stop(t_);
+  list_add_tail_rcu(&t_->thread_node, &s->thread_head);
+}
+
+Result<task_struct*> NewTask::publish(ForkSignals& signals) {
+  {
+    IrqOffWriteGuard tasklist(tasklist_lock);
+    choose_parent();
+    SpinGuard siglock(current->sighand->siglock);
+    TRY(may_publish());
+    // From here on nothing fails.
+    if (!args_.idle) {
+      if (args_.flags & CLONE_THREAD)
+        become_thread();
+      else
+        become_process(signals);
+      attach_pid(t_, PIDTYPE_PID);
+      nr_threads++;
+    }
+    total_forks++;
+    signals.unlink();
+  }
+  done_ = 0;
+  if (pidfd_file_) fd_install(static_cast<unsigned>(pidfd_), pidfd_file_);
+  sched_post_fork(t_);
+  return t_;
+}
+
+// ---- copy_process and its callers ------------------------------------------------------------------------------------
+
+Result<task_struct*> copy_process(const kernel_clone_args& args) {
+  const CloneCaller caller{.unkillable = (current->signal->flags & SIGNAL_UNKILLABLE) != 0};
+  if (int e = validate_clone(args.flags, caller)) return fail(e);
+  ForkSignals signals(args.flags);
+  if (signals.interrupted()) return fail(ERESTARTNOINTR);
+  NewTask child(args);
+  TRY(child.prepare());
+  return child.publish(signals);
+}
+
+namespace {
+
+// Spec 20 section 16: until the child no longer uses our memory. Only a fatal signal ends the wait early.
+void wait_for_vfork_done(task_struct* child, completion* done) {
+  if (wait_for_completion_killable(done)) {
+    SpinGuard guard(child->alloc_lock);
+    child->vfork_done = nullptr;
+  }
+  put_task_struct(child);
+}
+
+}  // namespace
+
+Result<pid_t> kernel_clone(kernel_clone_args args) {
+  if (pidfd_collides(args)) return fail(EINVAL);
+  task_struct* child = TRY(copy_process(args));
+  // The child may be gone as soon as it runs; its number is taken first.
+  const pid_t nr = pid_vnr(child->thread_pid);
+  if (args.flags & CLONE_PARENT_SETTID) (void)put_user(nr, args.parent_tid);  // a fault is ignored
+  if (!(args.flags & CLONE_VFORK)) {
+    wake_up_new_task(child);
+    return nr;
+  }
+  completion done;
+  init_completion(&done);
+  child->vfork_done = &done;
+  get_task_struct(child);
+  wake_up_new_task(child);
+  wait_for_vfork_done(child, &done);
+  return nr;
+}
+
+void mm_release_vfork(task_struct* t) {
+  if (!t->vfork_done) return;  // set before the child first ran, so this look needs no lock
+  SpinGuard guard(t->alloc_lock);
+  if (completion* done = std::exchange(t->vfork_done, nullptr)) complete(done);
+}
+
+pid_t kernel_thread(int (*fn)(void*), void* arg, unsigned long flags) {
+  return static_cast<pid_t>(to_abi(kernel_clone({
+      .flags = (flags | CLONE_VM | CLONE_UNTRACED) & ~u64{CSIGNAL},
+      .exit_signal = static_cast<int>(flags & CSIGNAL),
+      .kthread = true,
+      .fn = fn,
+      .fn_arg = arg,
+  })));
+}
+
+pid_t user_mode_thread(int (*fn)(void*), void* arg, unsigned long flags) {
+  return static_cast<pid_t>(to_abi(kernel_clone({
+      .flags = (flags | CLONE_VM | CLONE_UNTRACED) & ~u64{CSIGNAL},
+      .exit_signal = static_cast<int>(flags & CSIGNAL),
+      .fn = fn,
+      .fn_arg = arg,
+  })));
+}
+
+namespace {
+int idle_dummy(void*) { BUG(); }
+}  // namespace
+
+task_struct* fork_idle(unsigned cpu) {
+  auto idle = copy_process({.flags = CLONE_VM, .kthread = true, .idle = true, .fn = idle_dummy});
+  if (!idle) return nullptr;
+  snprintf((*idle)->comm, sizeof((*idle)->comm), "swapper/%u", cpu);
+  init_idle(*idle, cpu);
+  return *idle;
+}

@@ -1,0 +1,17 @@
+// Between the files of kernel/signal, and for kernel/exit.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "kernel/signal/signal.hh"
+
+enum class Wake : unsigned char { Normal, Fatal };
+void signal_wake_up(task_struct* t, Wake how);  // siglock (S-23)
+int send_signal_locked(int sig, kernel_siginfo* info, task_struct* t, pid_type type);  // siglock
+bool has_pending_signals(const task_struct* t);  // siglock: what SIGPENDING is to say (S-6)
+void recalc_sigpending_tsk(task_struct* t);      // siglock: may set it, never clears
+void retarget_shared_pending(task_struct* self, u64 which);  // siglock: others take what self no longer does (S-32)
+int dequeue_signal(task_struct* self, u64 mask, kernel_siginfo* info);  // siglock; 0: none. mask: blocked ones
+int dequeue_synchronous_signal(kernel_siginfo* info);                   // siglock (S-30)
+void fill_child_info(kernel_siginfo* info, task_struct* child, int sig, task_struct* parent);  // all but code and status
+void wake_up_parent(task_struct* child, task_struct* parent);  // its waiters look again
+void flush_group_signals(task_struct* p, u64 mask);  // siglock: from the shared and every thread's queue
+int check_kill_permission(int sig, const kernel_siginfo* info, task_struct* t);  // RCU; 0, -EINVAL or -EPERM

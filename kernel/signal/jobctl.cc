@@ -1,0 +1,125 @@
+// Group stops and SIGCONT. Spec 21 S-13, S-40..S-47.
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/signal/jobctl.hh"
+
+#include <linux/list.h>
+
+#include "kernel/signal/internal.hh"
+#include "kernel/signal/queue.hh"
+#include "kernel/signal/sets.hh"
+#include "kernel/sync/guards.hh"
+
+void task_clear_jobctl_pending(task_struct* t) {
+  t->jobctl &= ~(JOBCTL_STOP_PENDING | JOBCTL_STOP_CONSUME | JOBCTL_STOP_DEQUEUED);
+}
+
+namespace {
+
+constexpr unsigned long kTakePart = JOBCTL_STOP_PENDING | JOBCTL_STOP_CONSUME;
+
+// False for a thread that is on its way out.
+bool set_stop_pending(task_struct* t, unsigned long bits) {
+  if (fatal_signal_pending(t) || (t->flags & PF_EXITING)) return false;
+  t->jobctl = (t->jobctl & ~JOBCTL_STOP_SIGMASK) | bits;
+  return true;
+}
+
+// S-41: the thread that dequeued the stop signal tells the others. False: the stop is off.
+bool initiate_stop(task_struct* self, int sig) {
+  signal_struct* s = self->signal;
+  if (!(self->jobctl & JOBCTL_STOP_DEQUEUED) || (s->flags & SIGNAL_GROUP_EXIT) || s->group_exec_task) return false;
+  const unsigned long bits = static_cast<unsigned long>(sig) | kTakePart;
+  if (!(s->flags & SIGNAL_STOP_STOPPED)) s->group_exit_code = sig;
+  s->group_stop_count = 0;
+  if (set_stop_pending(self, bits)) s->group_stop_count++;
+  task_struct* t;
+  for_each_thread(self, t) {
+    if (t == self || task_is_stopped(t) || !set_stop_pending(t, bits)) continue;
+    s->group_stop_count++;
+    signal_wake_up(t, Wake::Normal);
+  }
+  return true;
+}
+
+// T-11: a state whose wakers do not look at a condition; a late wake-up of an earlier sleep must not end it.
+void set_special_state(task_struct* self, unsigned state) {
+  IrqRawSpinGuard guard(self->pi_lock);
+  WRITE_ONCE(self->__state, state);
+}
+
+}  // namespace
+
+void task_join_group_stop(task_struct* child) {
+  signal_struct* s = current->signal;
+  const unsigned long sig = current->jobctl & JOBCTL_STOP_SIGMASK;
+  if (s->group_stop_count) {
+    s->group_stop_count++;
+    set_stop_pending(child, sig | kTakePart);
+  } else if (s->flags & SIGNAL_STOP_STOPPED) {
+    set_stop_pending(child, sig | JOBCTL_STOP_PENDING);
+  }
+}
+
+bool task_participate_group_stop(task_struct* t) {
+  signal_struct* s = t->signal;
+  const bool counted = t->jobctl & JOBCTL_STOP_CONSUME;
+  task_clear_jobctl_pending(t);
+  if (!counted) return false;
+  if (s->group_stop_count > 0) s->group_stop_count--;
+  if (s->group_stop_count || (s->flags & SIGNAL_STOP_STOPPED)) return false;
+  signal_set_stop_flags(s, SIGNAL_STOP_STOPPED);
+  return true;
+}
+
+bool do_signal_stop(int sig) {
+  task_struct* self = current;
+  if (!(self->jobctl & JOBCTL_STOP_PENDING) && !initiate_stop(self, sig)) return false;
+  if (!(self->jobctl & JOBCTL_STOP_PENDING)) return false;  // being killed meanwhile
+  const bool completed = task_participate_group_stop(self);
+  self->jobctl |= JOBCTL_STOPPED;
+  set_special_state(self, TASK_STOPPED);
+  spin_unlock_irq(&self->sighand->siglock);
+  if (completed) {
+    ReadGuard guard(tasklist_lock);
+    do_notify_parent_cldstop(self, CLD_STOPPED);
+  }
+  schedule();  // SIGCONT or SIGKILL since then: comes back at once
+  return true;
+}
+
+void continue_group(task_struct* p) {
+  signal_struct* s = p->signal;
+  remove_signals(&s->shared_pending, kSigStops);
+  task_struct* t;
+  for_each_thread(p, t) {
+    remove_signals(&t->pending, kSigStops);
+    task_clear_jobctl_pending(t);
+    t->jobctl &= ~JOBCTL_STOPPED;
+    wake_up_state(t, __TASK_STOPPED);
+  }
+  unsigned event = 0;
+  if (s->flags & SIGNAL_STOP_STOPPED)
+    event = SIGNAL_CLD_CONTINUED;
+  else if (s->group_stop_count)
+    event = SIGNAL_CLD_STOPPED;  // as if the stop had finished first
+  if (!event) return;
+  signal_set_stop_flags(s, event | SIGNAL_STOP_CONTINUED);
+  s->group_stop_count = 0;
+  s->group_exit_code = 0;
+}
+
+// S-42, S-45: SIGCHLD about a stop or its end, unless the parent does not want it; its waiters look in any case.
+void do_notify_parent_cldstop(task_struct* t, int why) {
+  task_struct* parent = t->group_leader->real_parent;
+  kernel_siginfo info;
+  fill_child_info(&info, t->group_leader, SIGCHLD, parent);
+  info.si_code = why;
+  info.si_status = why == CLD_CONTINUED ? SIGCONT : t->signal->group_exit_code & 0x7f;
+  unsigned long flags;
+  if (sighand_struct* sighand = lock_task_sighand(parent, &flags)) {
+    const struct sigaction& sa = sighand->action[SIGCHLD - 1].sa;
+    if (sa.sa_handler != SIG_IGN && !(sa.sa_flags & SA_NOCLDSTOP)) send_signal_locked(SIGCHLD, &info, parent, PIDTYPE_TGID);
+    unlock_task_sighand(parent, flags);
+  }
+  wake_up_parent(t, parent);
+}
