@@ -11,7 +11,6 @@
 #include "kernel/cred/groups.hh"
 #include "kernel/cred/user.hh"
 #include "kernel/cred/user_namespace.hh"
-#include "kernel/task/fault.hh"
 #include "mm/mm_struct.hh"
 
 struct cred init_cred;
@@ -40,7 +39,6 @@ constexpr unsigned long kDumpableMask = 3;
 }  // namespace
 
 struct cred* prepare_creds() {
-  if (fault_here("cred")) return nullptr;
   auto* n = static_cast<struct cred*>(kmem_cache_alloc(cred_cache, GFP_KERNEL));
   if (!n) return nullptr;
   *n = *current->cred;

@@ -8,3 +8,5 @@
 extern "C" [[noreturn]] void make_task_dead(int sig);  // an oops in process context ends the task; panics for init, idle, irq
 void release_task(task_struct* p);
 bool is_current_pgrp_orphaned();
+void exit_mm_release(task_struct* self);  // before current lets go of its mm: robust futexes, clear_child_tid, vfork parent
+void exec_mm_release(task_struct* self);

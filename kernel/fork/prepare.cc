@@ -98,7 +98,7 @@ void NewTask::reset_fields() {
 
 Result<void> NewTask::copy_kthread() {
   if (!args_.kthread) return {};
-  if (fault_here("kthread") || !set_kthread_struct(t_)) return fail(EAGAIN);
+  if (!set_kthread_struct(t_)) return fail(EAGAIN);
   owns(Stage::Kthread);
   return {};
 }
@@ -167,7 +167,6 @@ Result<void> NewTask::copy_mm() {
   if (args_.flags & CLONE_VM) {
     mmget(mm);
   } else {
-    if (fault_here("mm")) return fail(ENOMEM);
     mm = TRY(dup_mm(t_, mm));
   }
   t_->mm = t_->active_mm = mm;
@@ -187,9 +186,8 @@ Result<void> NewTask::copy_thread() {
     if (args_.fn) regs->ip = regs->sp = 0;
   }
   if (fault_here("thread")) return fail(ENOMEM);
-  TRY(arch::copy_thread(t_, current, args_));
-  owns(Stage::Thread);
-  return {};
+  owns(Stage::Thread);  // exit_thread takes a half-made one
+  return arch::copy_thread(t_, current, args_);
 }
 
 Result<void> NewTask::copy_resources() {

@@ -12,7 +12,6 @@
 #include "kernel/cred/cred.hh"
 #include "kernel/percpu.hh"
 #include "kernel/sync/guards.hh"
-#include "kernel/task/fault.hh"
 
 namespace {
 
@@ -48,7 +47,6 @@ bool cache_stack(void* stack) {
 }
 
 void* alloc_stack() {
-  if (fault_here("stack")) return nullptr;
   void* stack = cached_stack();
   if (!stack) stack = vmalloc(THREAD_SIZE);
   if (!stack) return nullptr;
@@ -79,7 +77,6 @@ void reclaim_stacks() {
 }
 
 Result<task_struct*> dup_task_struct(task_struct* orig) {
-  if (fault_here("task")) return fail(ENOMEM);
   auto* t = static_cast<task_struct*>(kmem_cache_alloc(task_cache, GFP_KERNEL));
   if (!t) return fail(ENOMEM);
   void* stack = alloc_stack();
@@ -118,6 +115,7 @@ void __put_task_struct(task_struct* t) {
   put_cred(t->cred);
   put_cred(t->real_cred);
   put_signal_struct(t->signal);
+  arch::exit_thread(t);
   free_task(t);
 }
 
@@ -145,7 +143,6 @@ void construct_sighand(void* p) {
 }  // namespace
 
 sighand_struct* alloc_sighand() {
-  if (fault_here("sighand")) return nullptr;
   auto* s = static_cast<sighand_struct*>(kmem_cache_alloc(sighand_cache, GFP_KERNEL));
   if (s) refcount_set(&s->count, 1);
   return s;
@@ -160,7 +157,6 @@ void __cleanup_sighand(sighand_struct* s) {
 }
 
 signal_struct* alloc_signal_struct() {
-  if (fault_here("signal")) return nullptr;
   return static_cast<signal_struct*>(kmem_cache_zalloc(signal_cache, GFP_KERNEL));
 }
 

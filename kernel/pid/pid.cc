@@ -8,7 +8,6 @@
 
 #include "init/report.hh"
 #include "kernel/cred/cred.hh"
-#include "kernel/task/fault.hh"
 #include "kernel/pid/pid_namespace.hh"
 #include "kernel/sync/guards.hh"
 
@@ -52,7 +51,7 @@ Result<int> reserve_number(pid_namespace* ns, int want) {
     }
     if (nr > 0) return nr;
     if (nr == -EAGAIN) return fail(want ? EEXIST : EAGAIN);
-    if (fault_here("pid_table") || !ns->table.grow(wanted_leaf(ns, want))) return fail(ENOMEM);
+    if (!ns->table.grow(wanted_leaf(ns, want))) return fail(ENOMEM);
   }
 }
 
@@ -112,7 +111,6 @@ void free_pid_rcu(callback_head* head) { put_pid(container_of(head, struct pid, 
 
 Result<struct pid*> alloc_pid(pid_namespace* ns, const int* set_tid, size_t set_tid_size) {
   if (set_tid_size > ns->level + 1) return fail(EINVAL);  // F-66
-  if (fault_here("pid")) return fail(ENOMEM);
   auto* pid = static_cast<struct pid*>(kmem_cache_alloc(pid_cache, GFP_KERNEL));
   if (!pid) return fail(ENOMEM);
   init_pid_struct(pid, ns->level);

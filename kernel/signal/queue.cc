@@ -9,7 +9,6 @@
 #include "kernel/cred/user.hh"
 #include "kernel/signal/sets.hh"
 #include "kernel/sync/guards.hh"
-#include "kernel/task/fault.hh"
 
 namespace {
 
@@ -31,7 +30,7 @@ sigqueue* new_queue_entry(task_struct* t, QueueLimit limit) {
   int pending = atomic_inc_return(&user->sigpending);
   sigqueue* q = nullptr;
   if (limit == QueueLimit::Override || static_cast<unsigned long>(pending) <= rlimit_of(t, RLIMIT_SIGPENDING))
-    if (!fault_here("sigqueue")) q = static_cast<sigqueue*>(kmem_cache_alloc(cache, GFP_ATOMIC));
+    q = static_cast<sigqueue*>(kmem_cache_alloc(cache, GFP_ATOMIC));
   if (!q) {
     uncharge(user);
     return nullptr;

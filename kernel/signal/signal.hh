@@ -36,6 +36,7 @@ int group_send_sig_info(int sig, kernel_siginfo* info, task_struct* p, pid_type 
 int do_send_sig_info(int sig, kernel_siginfo* info, task_struct* p, pid_type type);     // not checked
 int kill_pid_info(int sig, kernel_siginfo* info, struct pid* pid);
 int kill_pgrp(struct pid* pgrp, int sig, int priv);
+int __kill_pgrp_info(int sig, kernel_siginfo* info, struct pid* pgrp);  // tasklist_lock held
 int kill_pid(struct pid* pid, int sig, int priv);
 void force_sig(int sig);                                // current; unblocks and resets to default if needed
 void force_sig_fault(int sig, int code, void* addr);    // current

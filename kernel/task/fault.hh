@@ -1,5 +1,6 @@
-// The fail points of this area: each place that acquires something asks here first, by name.
+// The fail points of this area that are not allocations (those ask for themselves). The name says where, for the reader.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "kernel/fault_inject.hh"
 
-inline bool fault_here(const char*) { return false; }
+inline bool fault_here(const char*) { return should_fail(FailPoint::Other); }
