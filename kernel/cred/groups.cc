@@ -4,7 +4,7 @@
 
 #include <linux/slab.h>
 
-#include <algorithm>
+#include <linux/sort.h>
 
 #include "kernel/cred/user_namespace.hh"
 #include "kernel/entry/syscall.hh"
@@ -30,9 +30,21 @@ void groups_free(group_info* g) {
 }
 
 bool groups_search(const group_info* g, kgid_t gid) {
-  const kgid_t* end = g->gid + g->ngroups;
-  const kgid_t* at = std::lower_bound(g->gid, end, gid, [](kgid_t a, kgid_t b) { return a.val < b.val; });
-  return at != end && at->val == gid.val;
+  int low = 0, high = g->ngroups;
+  while (low < high) {
+    const int mid = (low + high) / 2;
+    if (g->gid[mid].val == gid.val) return true;
+    if (g->gid[mid].val < gid.val)
+      low = mid + 1;
+    else
+      high = mid;
+  }
+  return false;
+}
+
+static int compare_gids(const void* a, const void* b) {
+  const unsigned x = static_cast<const kgid_t*>(a)->val, y = static_cast<const kgid_t*>(b)->val;
+  return x < y ? -1 : x > y;
 }
 
 SYSCALL_DEFINE2(getgroups, int, size, unsigned __user*, list) {
@@ -57,7 +69,7 @@ SYSCALL_DEFINE2(setgroups, int, size, unsigned __user*, list) {
     put_group_info(g);
     return error;
   }
-  std::sort(g->gid, g->gid + size, [](kgid_t a, kgid_t b) { return a.val < b.val; });
+  sort(g->gid, static_cast<size_t>(size), sizeof(kgid_t), compare_gids, nullptr);
   put_group_info(n->groups);
   n->groups = g;
   return commit_creds(n);

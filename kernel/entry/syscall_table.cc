@@ -60,7 +60,7 @@ inline unsigned bounded(unsigned nr) {
 }
 
 // What a system call's work word asks for: tracing. Nobody can set it yet, so it is an assertion of that.
-[[gnu::cold, gnu::noinline]] void syscall_enter_work(pt_regs* regs) {
+__cold noinline void syscall_enter_work(pt_regs* regs) {
   regs->ax = static_cast<unsigned long>(-ENOSYS);  // E-7: what a tracer that cancels the call observes
 }
 

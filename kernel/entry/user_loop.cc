@@ -1,5 +1,6 @@
 // The loop of every task between kernel and user mode, and what interrupts do at their end. Spec 10 sections 12 and 13.
 // SPDX-License-Identifier: Apache-2.0
+#include <linux/compiler.h>
 #include <linux/irqflags.h>
 #include <linux/preempt.h>
 #include <linux/task_work.h>
@@ -8,6 +9,7 @@
 #include "kernel/entry/rseq.hh"
 #include "kernel/exit/exit.hh"
 #include "kernel/sched/sched.hh"
+#include "kernel/task/neighbours.hh"
 #include "kernel/signal/signal.hh"
 #include "mm/mm_struct.hh"
 
@@ -24,7 +26,7 @@ void resume_user_work(task_struct* self, pt_regs* regs) {
 }
 
 // Not a system call: rare next to them. Interrupts on.
-[[gnu::noinline]] void handle_other_exit(pt_regs* regs, const arch::UserExit& e) {
+noinline void handle_other_exit(pt_regs* regs, const arch::UserExit& e) {
   switch (e.kind) {
     case arch::UserExitKind::Fault: do_user_page_fault(regs, e.address, e.error); break;
     case arch::UserExitKind::Exception: do_user_exception(regs, e.vector, e.error); break;

@@ -8,10 +8,10 @@
 #include <linux/printk.h>
 #include <linux/task_work.h>
 
-#include <algorithm>
+#include <linux/minmax.h>
 
 #include "arch/contract/arch.hh"
-#include "fs/tty/tty.hh"
+#include "kernel/task/neighbours.hh"
 #include "fs/vfs/vfs.hh"
 #include "init/init.hh"
 #include "kernel/entry/syscall.hh"
@@ -19,10 +19,11 @@
 #include "kernel/fork/fork.hh"
 #include "kernel/futex/futex.hh"
 #include "kernel/nsproxy/nsproxy.hh"
+#include "kernel/pid/pid.hh"
 #include "kernel/sched/sched.hh"
 #include "kernel/signal/signal.hh"
 #include "kernel/sync/guards.hh"
-#include "kernel/time/posix_timers.hh"
+#include "kernel/task/neighbours.hh"
 #include "mm/mm_struct.hh"
 
 namespace {
@@ -47,7 +48,7 @@ void check_init(task_struct* self, long code) {
 unsigned long peak_rss_kib(mm_struct* mm) {
   long pages = 0;
   for (int which : {MM_FILEPAGES, MM_ANONPAGES, MM_SHMEMPAGES}) pages += atomic_long_read(&mm->rss_stat[which]);
-  return std::max(static_cast<unsigned long>(pages), mm->hiwater_rss) * 4;
+  return max(static_cast<unsigned long>(pages), mm->hiwater_rss) * 4;
 }
 
 // Step 9: nothing of the process may signal it any more.
@@ -56,7 +57,7 @@ void end_of_group(task_struct* self, long code) {
   signal_struct* s = self->signal;
   if (hrtimer_active(&s->real_timer)) hrtimer_cancel(&s->real_timer);
   if (!list_empty(&s->posix_timers)) exit_itimers(self);
-  if (self->mm) s->maxrss = std::max(s->maxrss, peak_rss_kib(self->mm));
+  if (self->mm) s->maxrss = max(s->maxrss, peak_rss_kib(self->mm));
 }
 
 // Section 3. Afterwards the task runs on its old page tables without owning them.

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/list.h>
 
-#include "fs/tty/tty.hh"
+#include "kernel/task/neighbours.hh"
 #include "kernel/cred/cred.hh"
 #include "kernel/exit/exit.hh"
 #include "kernel/fork/task_memory.hh"

@@ -25,7 +25,7 @@ namespace {
 
 // One call in progress.
 struct Wait {
-  const WaitFor& what;
+  const WaitFor* what;
   WaitEvent* event;
   task_struct* self;
   int notask;
@@ -49,8 +49,8 @@ bool eligible(const WaitFor& w, task_struct* p) {
 int child_wait_callback(wait_queue_entry* e, unsigned mode, int flags, void* key) {
   auto* w = container_of(e, Wait, entry);
   auto* p = static_cast<task_struct*>(key);
-  if (!matches_pid(w->what, p)) return 0;
-  if ((w->what.options & __WNOTHREAD) && w->self != p->parent) return 0;
+  if (!matches_pid(*w->what, p)) return 0;
+  if ((w->what->options & __WNOTHREAD) && w->self != p->parent) return 0;
   return default_wake_function(e, mode, flags, nullptr);
 }
 
@@ -105,8 +105,8 @@ int report(Wait* w, task_struct* p) {
 
 // Section 10.1.
 int wait_zombie(Wait* w, task_struct* p) {
-  if (!(w->what.options & WEXITED)) return 0;
-  if (w->what.options & WNOWAIT) {
+  if (!(w->what->options & WEXITED)) return 0;
+  if (w->what->options & WNOWAIT) {
     set_exit_event(w->event, exit_status(p));
     return report(w, p);
   }
@@ -127,12 +127,12 @@ int wait_zombie(Wait* w, task_struct* p) {
 // W-17.
 int wait_stopped(Wait* w, task_struct* p) {
   signal_struct* s = p->signal;
-  if (!(w->what.options & WUNTRACED) || !(READ_ONCE(s->flags) & SIGNAL_STOP_STOPPED)) return 0;
+  if (!(w->what->options & WUNTRACED) || !(READ_ONCE(s->flags) & SIGNAL_STOP_STOPPED)) return 0;
   int sig;
   {
     IrqOffSpinGuard guard(p->sighand->siglock);
     if (!(s->flags & SIGNAL_STOP_STOPPED) || !(sig = s->group_exit_code)) return 0;
-    if (!(w->what.options & WNOWAIT)) s->group_exit_code = 0;
+    if (!(w->what->options & WNOWAIT)) s->group_exit_code = 0;
   }
   w->event->code = CLD_STOPPED;
   w->event->status = sig << 8 | 0x7f;
@@ -143,11 +143,11 @@ int wait_stopped(Wait* w, task_struct* p) {
 // W-18.
 int wait_continued(Wait* w, task_struct* p) {
   signal_struct* s = p->signal;
-  if (!(w->what.options & WCONTINUED) || !(READ_ONCE(s->flags) & SIGNAL_STOP_CONTINUED)) return 0;
+  if (!(w->what->options & WCONTINUED) || !(READ_ONCE(s->flags) & SIGNAL_STOP_CONTINUED)) return 0;
   {
     IrqOffSpinGuard guard(p->sighand->siglock);
     if (!(s->flags & SIGNAL_STOP_CONTINUED)) return 0;
-    if (!(w->what.options & WNOWAIT)) s->flags &= ~SIGNAL_STOP_CONTINUED;
+    if (!(w->what->options & WNOWAIT)) s->flags &= ~SIGNAL_STOP_CONTINUED;
   }
   w->event->code = CLD_CONTINUED;
   w->event->status = 0xffff;
@@ -157,7 +157,7 @@ int wait_continued(Wait* w, task_struct* p) {
 
 int consider(Wait* w, task_struct* p) {
   const int exit_state = READ_ONCE(p->exit_state);
-  if (exit_state == EXIT_DEAD || !eligible(w->what, p)) return 0;
+  if (exit_state == EXIT_DEAD || !eligible(*w->what, p)) return 0;
   const bool delayed_leader = exit_state && !thread_group_empty(p);  // W-9
   if (exit_state && !delayed_leader) return wait_zombie(w, p);
   w->notask = 0;
@@ -173,15 +173,15 @@ int scan_children(Wait* w, task_struct* parent) {
 
 // W-5.
 int scan(Wait* w) {
-  if (w->what.type == PIDTYPE_PID) {
-    task_struct* p = pid_task(w->what.pid, PIDTYPE_TGID);
+  if (w->what->type == PIDTYPE_PID) {
+    task_struct* p = pid_task(w->what->pid, PIDTYPE_TGID);
     if (!p) return 0;
     task_struct* parent = p->real_parent;
-    bool mine = parent == w->self || (!(w->what.options & __WNOTHREAD) && same_thread_group(parent, w->self));
+    bool mine = parent == w->self || (!(w->what->options & __WNOTHREAD) && same_thread_group(parent, w->self));
     return mine ? consider(w, p) : 0;
   }
   if (int pid = scan_children(w, w->self)) return pid;
-  if ((w->what.options & __WNOTHREAD) || w->self->signal->nr_threads == 1) return 0;
+  if ((w->what->options & __WNOTHREAD) || w->self->signal->nr_threads == 1) return 0;
   task_struct* t;
   for_each_thread(w->self, t) {
     if (t == w->self) continue;
@@ -198,7 +198,7 @@ bool target_exists(const WaitFor& w) {
 // One round of section 10. >0: done; 0: something may come; <0: nothing to wait for.
 int look(Wait* w) {
   w->notask = -ECHILD;
-  if (!target_exists(w->what)) return -ECHILD;
+  if (!target_exists(*w->what)) return -ECHILD;
   set_current_state(TASK_INTERRUPTIBLE);
   read_lock(&tasklist_lock);
   if (int pid = scan(w)) return pid;
@@ -210,7 +210,7 @@ int look(Wait* w) {
 
 int do_wait(const WaitFor& what, WaitEvent* event) {
   task_struct* self = current;
-  Wait w{what, event, self, 0, {}};
+  Wait w{&what, event, self, 0, {}};
   init_waitqueue_func_entry(&w.entry, child_wait_callback);
   w.entry.private_ = self;
   wait_queue_head_t* q = &self->signal->wait_chldexit;

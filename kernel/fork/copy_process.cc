@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/fork/copy_process.hh"
 
+#include <linux/bug.h>
 #include <linux/completion.h>
+#include <linux/kernel.h>
 #include <linux/list.h>
 
-#include "fs/tty/tty.hh"
+#include "kernel/task/neighbours.hh"
 #include "fs/vfs/vfs.hh"
 #include "kernel/fork/clone_checks.hh"
 #include "kernel/fork/new_task.hh"

@@ -4,7 +4,7 @@
 
 #include <linux/gfp.h>
 
-#include <algorithm>
+#include <linux/minmax.h>
 
 #include "init/report.hh"
 #include "kernel/fork/task_memory.hh"
@@ -12,7 +12,7 @@
 
 // F-63.
 int max_threads_for(u64 ram_bytes) {
-  return static_cast<int>(std::clamp<u64>(ram_bytes / (8ull * THREAD_SIZE), 20, 0x3fffffff));
+  return static_cast<int>(clamp<u64>(ram_bytes / (8ull * THREAD_SIZE), 20, 0x3fffffff));
 }
 
 void fork_init() {

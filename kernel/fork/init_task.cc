@@ -3,6 +3,8 @@
 #include "kernel/fork/init_task.hh"
 
 #include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/string.h>
 #include <linux/wait.h>
 
 #include "arch/contract/arch.hh"

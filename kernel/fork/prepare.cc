@@ -4,6 +4,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/rwsem.h>
+#include <linux/string.h>
 #include <linux/timekeeping.h>
 #include <linux/wait.h>
 
@@ -12,7 +13,7 @@
 #include "kernel/cred/cred.hh"
 #include "kernel/entry/rseq.hh"
 #include "kernel/fork/init_task.hh"
-#include "kernel/fork/kthread_part.hh"
+#include "kernel/task/neighbours.hh"
 #include "kernel/fork/new_task.hh"
 #include "kernel/fork/task_memory.hh"
 #include "kernel/futex/futex.hh"
@@ -23,7 +24,7 @@
 #include "kernel/signal/signal.hh"
 #include "kernel/sync/guards.hh"
 #include "kernel/task/fault.hh"
-#include "kernel/time/posix_timers.hh"
+#include "kernel/task/neighbours.hh"
 #include "mm/mm_struct.hh"
 #include "mm/uaccess.hh"
 

@@ -5,7 +5,11 @@
 #include <linux/bug.h>
 #include <linux/random.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/vmalloc.h>
+#include <linux/wait.h>
+
+#include <utility>
 
 #include "arch/contract/arch.hh"
 #include "init/report.hh"

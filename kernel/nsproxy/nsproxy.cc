@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/nsproxy/nsproxy.hh"
 
+#include <linux/bug.h>
+
 #include "kernel/fork/clone_checks.hh"
 #include "kernel/sync/guards.hh"
 

@@ -9,7 +9,7 @@
 #include "kernel/signal/queue.hh"
 #include "kernel/signal/sets.hh"
 #include "kernel/sync/guards.hh"
-#include "kernel/time/posix_timers.hh"
+#include "kernel/task/neighbours.hh"
 
 // ---- SIGPENDING (S-6) -------------------------------------------------------------------------------------------------
 
