@@ -1,0 +1,80 @@
+// Credentials of a new program: set-ID bits and root's capabilities (spec 40 section 8). File capabilities do not exist: there
+// are no extended attributes.
+// SPDX-License-Identifier: Apache-2.0
+#include <linux/sched.h>
+
+#include "kernel/cred/cred.hh"
+#include "kernel/exec/exec.hh"
+#include "kernel/sync/guards.hh"
+#include "mm/mm_struct.hh"
+
+namespace {
+
+enum : unsigned { kUnsafeShare = 1, kUnsafePtrace = 2, kUnsafeNoNewPrivs = 4 };  // 8.1
+enum : unsigned { kSecureNoRoot = 1, kSecureKeepCaps = 0x10 };
+constexpr unsigned long kClearOnSetid = 0x0400000 | 0x0040000 | 0x0200000 | 0x0100000;
+
+// euid and egid by the file's bits; true if either applied.
+bool apply_setid_bits(linux_binprm* b) {
+  const file* f = b->file.get();
+  const inode* i = file_inode(f);
+  if ((f->f_path.mnt->mnt_flags & MNT_NOSUID) || current->no_new_privs) return false;
+  umode_t mode = READ_ONCE(i->i_mode);
+  bool applied = false;
+  if (mode & S_ISUID) {
+    b->cred->euid = i->i_uid;
+    applied = true;
+  }
+  if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP)) {
+    b->cred->egid = i->i_gid;
+    applied = true;
+  }
+  if (applied) b->per_clear |= kClearOnSetid;
+  return applied;
+}
+
+// 8.3 with empty file sets: ambient capabilities, and the root rule.
+bool apply_capabilities(struct cred* n, const struct cred* old, bool setid) {
+  bool root_rule = !(n->securebits & kSecureNoRoot);
+  bool is_root = n->euid.val == 0, real_root = n->uid.val == 0;
+  bool changed_ids = setid && (!uid_eq(n->euid, old->euid) || !gid_eq(n->egid, old->egid));
+  if (changed_ids || (setid && !uid_eq(n->euid, n->uid))) n->cap_ambient = {0};
+  n->cap_permitted = n->cap_effective = n->cap_ambient;
+  if (root_rule && (is_root || real_root)) {
+    n->cap_permitted = {n->cap_inheritable.bits | n->cap_bset.bits};
+    if (is_root) n->cap_effective = n->cap_permitted;
+  }
+  return (n->cap_permitted.bits & ~old->cap_permitted.bits) != 0;
+}
+
+}  // namespace
+
+unsigned bprm_unsafe_bits() {
+  unsigned bits = current->no_new_privs ? kUnsafeNoNewPrivs : 0;
+  if (current->ptrace) bits |= kUnsafePtrace;
+  if (READ_ONCE(current->fs->users) > current->signal->nr_threads) bits |= kUnsafeShare;
+  return bits;
+}
+
+Result<void> bprm_creds_from_file(linux_binprm* b) {
+  struct cred* n = b->cred;
+  const struct cred* old = current_cred();
+  b->unreadable |= !inode_permission(b->file.get()->f_path.mnt, file_inode(b->file.get()), MAY_READ);
+  bool setid = apply_setid_bits(b);
+  bool gained = apply_capabilities(n, old, setid);
+  bool changed = !uid_eq(n->euid, old->euid) || !gid_eq(n->egid, old->egid);
+  if ((changed || gained) && (b->unsafe & (kUnsafeShare | kUnsafePtrace))) {
+    if (!capable(CAP_SETUID)) {
+      n->euid = n->uid;
+      n->egid = n->gid;
+    }
+    n->cap_permitted.bits &= old->cap_permitted.bits;
+    n->cap_effective.bits &= n->cap_permitted.bits;
+  }
+  n->suid = n->fsuid = n->euid;
+  n->sgid = n->fsgid = n->egid;
+  n->securebits &= ~kSecureKeepCaps;
+  b->secureexec = !uid_eq(n->euid, n->uid) || !gid_eq(n->egid, n->gid) ||
+                  (n->uid.val != 0 && (n->cap_permitted.bits & ~n->cap_ambient.bits) != 0);
+  return {};
+}
