@@ -8,7 +8,7 @@
 #include <linux/string.h>
 #include <uapi/linux/mman.h>
 
-#include <algorithm>
+#include <linux/minmax.h>
 
 #include "fs/binfmt/elf_stack.hh"
 #include "kernel/signal/signal.hh"
@@ -105,8 +105,8 @@ unsigned long total_size(std::span<const Elf64_Phdr> segments) {  // X-68
   unsigned long low = ~0ul, high = 0;
   for (const Elf64_Phdr& p : segments) {
     if (p.p_type != PT_LOAD) continue;
-    low = std::min(low, page_start(p.p_vaddr));
-    high = std::max(high, p.p_vaddr + p.p_memsz);
+    low = min<unsigned long>(low, page_start(p.p_vaddr));
+    high = max<unsigned long>(high, p.p_vaddr + p.p_memsz);
   }
   return high > low ? high - low : 0;
 }
@@ -151,10 +151,10 @@ Result<void> check_segment(const Elf64_Phdr& p, unsigned long at) {  // X-70
 void note_bounds(Mapped* m, const Elf64_Phdr& p) {
   unsigned long at = m->bias + p.p_vaddr;
   if ((p.p_flags & PF_X) && at < m->start_code) m->start_code = at;
-  m->start_data = std::max(m->start_data, at);
-  if (p.p_flags & PF_X) m->end_code = std::max(m->end_code, at + p.p_filesz);
-  m->end_data = std::max(m->end_data, at + p.p_filesz);
-  m->end = std::max(m->end, at + p.p_memsz);
+  m->start_data = max<unsigned long>(m->start_data, at);
+  if (p.p_flags & PF_X) m->end_code = max<unsigned long>(m->end_code, at + p.p_filesz);
+  m->end_data = max<unsigned long>(m->end_data, at + p.p_filesz);
+  m->end = max<unsigned long>(m->end, at + p.p_memsz);
 }
 
 // Where the first segment goes: an address that must be free, or 0 for a place of mmap's choice.

@@ -7,7 +7,7 @@
 #include <linux/vmalloc.h>
 #include <uapi/linux/elf.h>
 
-#include <algorithm>
+#include <linux/minmax.h>
 
 #include "kernel/signal/frame.hh"
 #include "mm/exec_mm.hh"
@@ -94,10 +94,10 @@ Result<StackTop> setup_exec_stack(linux_binprm* b, bool executable) {
   // room below the strings, as far as the limit lets.
   unsigned long used = b->args.pages().size() * kPage;
   unsigned long limit = b->stack_limit.rlim_cur & ~(kPage - 1);
-  unsigned long size = std::max(used, std::min(used + kExtra, limit));
+  unsigned long size = max<unsigned long>(used, min<unsigned long>(used + kExtra, limit));
   TRY(install_exec_stack(top, size, b->args.pages(), executable ? VM_EXEC : 0));
-  StackTop stack{top, top - b->args.used()};
-  return stack;
+  b->args.pages_taken();
+  return StackTop{top, top - b->args.used()};
 }
 
 Result<unsigned long> create_elf_tables(linux_binprm* b, const StackTop& stack, const AuxInfo& info) {
@@ -125,10 +125,9 @@ Result<unsigned long> create_elf_tables(linux_binprm* b, const StackTop& stack, 
   mm->env_end = at;
   size_t aux_at = table.used();
   add_aux(&table, b, info, stack.top - b->exec_at, random, platform);
-  b->args.pages_taken();  // the strings were read for the last time
 
   size_t aux_bytes = (table.used() - aux_at) * sizeof(u64);
-  memcpy(mm->saved_auxv, table.words() + aux_at, std::min(aux_bytes, sizeof(mm->saved_auxv)));
+  memcpy(mm->saved_auxv, table.words() + aux_at, min<unsigned long>(aux_bytes, sizeof(mm->saved_auxv)));
   unsigned long sp = (p - table.used() * sizeof(u64)) & ~15ul;
   mm->start_stack = sp;
   TRY(write(sp, table.words(), table.used() * sizeof(u64)));

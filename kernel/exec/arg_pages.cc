@@ -7,9 +7,11 @@
 #include <linux/string.h>
 #include <linux/vmalloc.h>
 
-#include <algorithm>
+#include <linux/minmax.h>
 
 #include "kernel/signal/signal.hh"
+#include <linux/page_ref.h>
+
 #include "mm/page_address.hh"
 #include "mm/uaccess.hh"
 
@@ -30,7 +32,8 @@ class Buffer {
 }  // namespace
 
 ArgPages::~ArgPages() {
-  for (page* p : pages()) __free_page(p);
+  if (owned_)
+    for (page* p : pages()) __free_page(p);
   if (pages_ != inline_) kvfree(pages_);
 }
 
@@ -67,7 +70,7 @@ Result<void> ArgPages::push_bytes(const void* data, size_t n) {
   auto* from = static_cast<const char*>(data);
   while (n) {  // the last piece first
     size_t room = kPage - used_ % kPage;
-    size_t piece = std::min(n, room);
+    size_t piece = min<size_t>(n, room);
     memcpy(byte_at(used_ + piece), from + n - piece, piece);
     used_ += piece;
     n -= piece;

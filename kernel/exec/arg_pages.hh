@@ -28,7 +28,7 @@ class ArgPages {
   size_t string_length(size_t at) const;
   // All pages, lowest first, for the stack to take over; what was never written of the lowest one is zero.
   std::span<page* const> pages() const { return {pages_ + capacity_ - count_, count_}; }
-  void pages_taken() { count_ = 0; }
+  void pages_taken() { owned_ = false; }  // the stack has them now; they may still be read
 
  private:
   Result<void> more_pages(size_t bytes);
@@ -40,4 +40,5 @@ class ArgPages {
   page** pages_ = inline_;     // filled from the end: pages_[capacity_ - 1] is the top page
   size_t capacity_ = kInline, count_ = 0;
   size_t used_ = 0, limit_ = ~size_t{0};
+  bool owned_ = true;
 };

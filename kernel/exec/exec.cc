@@ -8,7 +8,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
-#include <algorithm>
+#include <linux/minmax.h>
 #include <new>
 
 #include "fs/binfmt/elf.hh"
@@ -97,8 +97,8 @@ Result<void> set_filename(linux_binprm* b, const ExecRequest& r) {
 Result<void> copy_strings(linux_binprm* b, const ExecRequest& r) {
   b->argc = TRY(r.argv.count());
   b->envc = TRY(r.envp.count());
-  unsigned long limit = std::max(std::min(kStackMax, b->stack_limit.rlim_cur / 4), kArgFloor);
-  unsigned long pointers = (static_cast<unsigned long>(std::max(b->argc, 1)) + static_cast<unsigned long>(b->envc)) * 8;
+  unsigned long limit = max<unsigned long>(min<unsigned long>(kStackMax, b->stack_limit.rlim_cur / 4), kArgFloor);
+  unsigned long pointers = (static_cast<unsigned long>(max(b->argc, 1)) + static_cast<unsigned long>(b->envc)) * 8;
   if (pointers >= limit) return fail(E2BIG);
   static constexpr char kTopZeros[8] = {};
   TRY(b->args.push_bytes(kTopZeros, sizeof(kTopZeros)));
@@ -229,7 +229,7 @@ void reset_task(linux_binprm* b) {
   do_close_on_exec(t->files);
   if (b->secureexec) {
     t->pdeath_signal = 0;
-    b->stack_limit.rlim_cur = std::min(b->stack_limit.rlim_cur, 8ul << 20);
+    b->stack_limit.rlim_cur = min<unsigned long>(b->stack_limit.rlim_cur, 8ul << 20);
   }
   t->sas_ss_sp = 0;
   t->sas_ss_size = 0;
