@@ -1,0 +1,6 @@
+// Boot interface of tasklets.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "init/report.hh"
+void tasklets_init();
+void tasklets_exit(LeakReport& report);

@@ -1,0 +1,65 @@
+// Time inside the kernel: the timer interrupt, the tick and its stopping, clocks, boot steps. Spec 33 sections 4-6.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <linux/hrtimer.h>
+#include <linux/ptrace.h>
+#include <linux/timekeeping.h>
+
+#include "init/report.hh"
+#include "lib/result.hh"
+
+struct task_struct;
+
+// The machine's timer went off on this CPU: expired hrtimers, the tick if it is due, the next event. Interrupts off;
+// brackets itself with irq_enter and irq_exit. regs: what was interrupted.
+void timer_interrupt(pt_regs* regs);
+// The same event, sent by another CPU because it changed what this CPU must wake up for (Ipi::TimerBroadcast).
+void tick_receive_broadcast();
+void tick_cpu_startup();  // first thing of a CPU that comes up, interrupts off: starts its tick
+
+// Idle loop, interrupts off. Between the two the CPU may stop its tick and is no RCU reader: the idle task reads
+// nothing that RCU protects there. The tick is stopped by the first interrupt that ends in idle, so that short idling
+// costs nothing.
+void tick_nohz_idle_enter();
+void tick_nohz_idle_exit();
+bool tick_nohz_tick_stopped();
+// From irq_enter and irq_exit when they interrupt the idle task.
+void tick_irq_enter();
+void tick_nohz_irq_exit();
+
+// Sends the CPU's next-event calculation to a CPU that may sleep without a tick. Any context.
+void wake_up_nohz_cpu(unsigned cpu);
+
+// CLOCK_REALTIME = monotonic + this.
+s64 timekeeping_real_offset();
+s64 timekeeping_tai_offset();
+ktime_t clock_now(int clock);  // of the four hrtimer clocks
+void update_jiffies(u64 now_ns);
+
+// hrtimers, for the tick code. Interrupts off, this CPU.
+void hrtimer_run_expired(u64 now_ns);
+u64 hrtimer_next_event();  // monotonic ns; ~0 none
+void timer_reprogram();    // the earliest of hrtimers and tick
+void clock_was_set();      // CLOCK_REALTIME jumped
+// The wheel. Interrupts off, this CPU.
+void run_local_timers();
+unsigned long timer_next_expiry();      // jiffies, of timers that may end idling; only with timer_any_pending()
+bool timer_any_pending();
+void timer_base_to_now();               // after idling: the wheel's clock catches up
+void run_posix_cpu_timers(task_struct* t);  // from the tick: ITIMER_VIRTUAL, ITIMER_PROF, RLIMIT_CPU
+
+void timekeeping_init();
+void timekeeping_exit(LeakReport& report);
+void timers_init();
+void timers_exit(LeakReport& report);
+void hrtimers_init();
+void hrtimers_exit(LeakReport& report);
+
+// How a sleep of `clock` goes and is restarted; nanosleep, clock_nanosleep.
+long hrtimer_nanosleep(ktime_t time, hrtimer_mode mode, int clock);
+long posix_cpu_clock_get(int clock, u64* ns);  // CPU-time clocks, any process; 0 or -EINVAL
+
+// Interval timers of a process that goes away or executes a program (kernel/exit, kernel/exec).
+void exit_itimers(task_struct* leader);  // POSIX timers of the group; task context
+// ITIMER_REAL's callback, for fork to set up signal->real_timer with.
+enum hrtimer_restart it_real_fn(hrtimer* t);
