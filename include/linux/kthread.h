@@ -28,6 +28,8 @@ void kthread_complete_and_exit(struct completion *c, long code) __noreturn;
 void kthread_use_mm(struct mm_struct *mm);
 void kthread_unuse_mm(struct mm_struct *mm);
 extern struct task_struct *kthreadd_task;
+int kthreadd(void *unused);   /* pid 2: makes all others (A1) */
+void kthreadd_stop(void);     /* at power-off: it exits */
 
 /* Part A6: a thread that runs queued work items in order. */
 struct kthread_work;

@@ -6,7 +6,7 @@
 #include "init/report.hh"
 
 // Scheduler, once in each __schedule() that switches or not, preemption off: no reader is active on this CPU.
-void rcu_note_context_switch();
+void rcu_note_context_switch(bool preempt);
 // Idle loop, through tick_nohz_idle_enter/exit: between them this CPU is no reader, however long.
 void rcu_idle_enter();
 void rcu_idle_exit();

@@ -188,7 +188,7 @@ u64 hrtimer_next_event() {
   if (!cpu.nonempty) return ~0ull;
   _raw_spin_lock(&cpu.lock);
   u64 next = ~0ull;
-  const unsigned end = cpu.soft_raised ? kSoft : kBases;
+  const unsigned end = cpu.soft_raised ? +kSoft : +kBases;
   for (unsigned i = 0; i < end; i++) {
     if (!(cpu.nonempty >> i & 1)) continue;
     const u64 at = base_next(cpu.base[i]);
@@ -216,6 +216,7 @@ void hrtimers_init() {
     for (unsigned i = 0; i < kBases; i++) c.base[i] = {&c, kClockOf[i % 4], RB_ROOT_CACHED, nullptr};
   }
   open_softirq(HRTIMER_SOFTIRQ, hrtimer_softirq);
+  tick_cpu_startup();
 }
 void hrtimers_exit(LeakReport& report) {
   hr->cpu.for_each([&](HrCpu& c) {

@@ -10,6 +10,7 @@
 #include "kernel/percpu.hh"
 #include "kernel/rcu/rcu.hh"
 #include "kernel/sched/sched.hh"
+#include "kernel/sync/guards.hh"
 #include "kernel/time/time.hh"
 
 namespace {
@@ -40,8 +41,10 @@ void run_tick(TickCpu& t, u64 now, const pt_regs* regs) {
 // When an idle CPU must wake up without a tick: wheel timers, in ns.
 u64 wheel_deadline() {
   if (!timer_any_pending()) return kNever;
-  const long ticks = static_cast<long>(timer_next_expiry() - jiffies);
+  // In this order: an update of jiffies in between makes us wake early, never late.
   const auto base = static_cast<u64>(ktime_get_coarse());
+  smp_rmb();
+  const long ticks = static_cast<long>(timer_next_expiry() - jiffies);
   return ticks <= 0 ? base : base + static_cast<u64>(ticks) * TICK_NSEC;
 }
 
@@ -67,25 +70,18 @@ void timer_reprogram() {
 }
 
 void timer_interrupt(pt_regs* regs) {
-  CpuBlock& block = arch::cpu_block();
-  pt_regs* outer = block.irq_regs;
-  block.irq_regs = regs;
-  irq_enter();
   TickCpu& t = tick_cpus.this_cpu();
   t.programmed = kNever;  // one-shot: it has gone off
   const u64 now = arch::clock_ns();
   update_jiffies(now);
   hrtimer_run_expired(now);
   if (now >= t.next) run_tick(t, now, regs);
-  if (t.stopped) t.next = kNever;  // irq_exit works out what comes next, with what the callbacks have armed
-  timer_reprogram();
-  irq_exit();
-  arch::cpu_block().irq_regs = outer;
+  if (t.stopped)
+    t.next = kNever;  // irq_exit works out what comes next, with what the callbacks have armed
+  else
+    timer_reprogram();
 }
-
-void tick_receive_broadcast() {
-  if (!tick_cpus.this_cpu().stopped) timer_reprogram();  // else irq_exit does it
-}
+void timer_interrupt() { timer_interrupt(arch::cpu_block().irq_regs); }
 
 void tick_cpu_startup() {
   TickCpu& t = tick_cpus.this_cpu();
@@ -101,7 +97,9 @@ void tick_nohz_idle_exit() {
   rcu_idle_exit();
   TickCpu& t = tick_cpus.this_cpu();
   t.idle = false;
-  if (t.stopped) restart_tick(t);
+  if (!t.stopped) return;
+  IrqGuard off;
+  restart_tick(t);
 }
 bool tick_nohz_tick_stopped() { return tick_cpus.this_cpu().stopped; }
 

@@ -10,14 +10,14 @@
 
 struct task_struct;
 
-// The machine's timer went off on this CPU: expired hrtimers, the tick if it is due, the next event. Interrupts off;
-// brackets itself with irq_enter and irq_exit. regs: what was interrupted.
+// The machine's timer went off on this CPU, or another CPU changed what it must wake up for (Ipi::TimerBroadcast):
+// expired hrtimers, the tick if it is due, the next event. Hard interrupt context, between irq_enter and irq_exit.
+// regs: what was interrupted; without: CpuBlock::irq_regs.
 void timer_interrupt(pt_regs* regs);
-// The same event, sent by another CPU because it changed what this CPU must wake up for (Ipi::TimerBroadcast).
-void tick_receive_broadcast();
+void timer_interrupt();
 void tick_cpu_startup();  // first thing of a CPU that comes up, interrupts off: starts its tick
 
-// Idle loop, interrupts off. Between the two the CPU may stop its tick and is no RCU reader: the idle task reads
+// Idle loop, preemption off. Between the two the CPU may stop its tick and is no RCU reader: the idle task reads
 // nothing that RCU protects there. The tick is stopped by the first interrupt that ends in idle, so that short idling
 // costs nothing.
 void tick_nohz_idle_enter();
@@ -45,7 +45,6 @@ void clock_was_set();      // CLOCK_REALTIME jumped
 void run_local_timers();
 unsigned long timer_next_expiry();      // jiffies, of timers that may end idling; only with timer_any_pending()
 bool timer_any_pending();
-void timer_base_to_now();               // after idling: the wheel's clock catches up
 void run_posix_cpu_timers(task_struct* t);  // from the tick: ITIMER_VIRTUAL, ITIMER_PROF, RLIMIT_CPU
 
 void timekeeping_init();
