@@ -37,6 +37,13 @@ void sched_init() {
   init_idle(current, smp_processor_id());
 }
 
+// While timers still work: a throttled real-time queue waits for the end of its period.
+void sched_quiesce() {
+  unsigned cpu;
+  for_each_possible_cpu(cpu)
+    if (cpu_rq(cpu)->rt_period_timer.function) hrtimer_cancel(&cpu_rq(cpu)->rt_period_timer);
+}
+
 void sched_exit(LeakReport& report) {
   long uninterruptible = 0, iowait = 0;
   unsigned cpu;

@@ -3,10 +3,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <linux/atomic.h>
+#include <linux/hrtimer.h>
 #include <linux/spinlock.h>
 
 #include "arch/contract/arch.hh"
 #include "kernel/sched/cfs_queue.hh"
+#include "kernel/sched/rt_bandwidth.hh"
 #include "kernel/sched/rt_queue.hh"
 #include "kernel/sched/sched.hh"
 #include "lib/late.hh"
@@ -28,7 +30,9 @@ struct alignas(64) rq {
   long nr_uninterruptible = 0;  // only the sum over CPUs means anything
   atomic_t nr_iowait{};
   cfs_rq cfs;
-  rt_rq rt;
+  rt_rq rt;                   // while throttled its tasks are not counted in nr_running
+  RtBandwidth rt_bandwidth;
+  hrtimer rt_period_timer;    // started when throttled: this CPU may have nothing else to wake it
   unsigned long next_balance = 0;  // jiffies
 };
 

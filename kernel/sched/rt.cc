@@ -1,5 +1,7 @@
 // The real-time class: SCHED_FIFO and SCHED_RR on a run queue. Spec 32 part 1; without groups.
 // SPDX-License-Identifier: Apache-2.0
+#include <linux/kernel.h>
+
 #include "kernel/sched/rq.hh"
 
 namespace {
@@ -7,6 +9,35 @@ namespace {
 bool is_rr(const task_struct* p) { return p->policy == SCHED_RR; }
 task_struct* task_of_rt(sched_rt_entity* e) { return container_of(e, task_struct, rt); }
 
+void unthrottle(rq* r) {
+  r->nr_running += r->rt.nr_running;
+  if (r->rt.nr_running && r->rt.best() < r->curr->prio) resched_curr(r);
+}
+
+enum hrtimer_restart rt_period_ends(hrtimer* t) {
+  rq* r = container_of(t, rq, rt_period_timer);
+  bool again = false;
+  raw_spin_lock(&r->lock);
+  update_rq_clock(r);
+  if (r->rt_bandwidth.replenish(r->clock)) unthrottle(r);
+  if (r->rt_bandwidth.throttled) {
+    hrtimer_set_expires(t, static_cast<ktime_t>(r->rt_bandwidth.next_period()));
+    again = true;
+  }
+  raw_spin_unlock(&r->lock);
+  return again ? HRTIMER_RESTART : HRTIMER_NORESTART;
+}
+
+// the throttled queue is not picked from; its tasks stay on their lists.
+__cold void throttle(rq* r) {
+  r->nr_running -= r->rt.nr_running;
+  resched_curr(r);
+  if (!r->rt_period_timer.function) {  // timers are not there yet when the run queues are made
+    hrtimer_init(&r->rt_period_timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_PINNED_HARD);
+    r->rt_period_timer.function = rt_period_ends;
+  }
+  hrtimer_start(&r->rt_period_timer, static_cast<ktime_t>(r->rt_bandwidth.next_period()), HRTIMER_MODE_ABS_PINNED_HARD);
+}
 // The running time of every class is kept in se.
 void update_curr_rt(rq* r) {
   task_struct* p = r->curr;
@@ -15,28 +46,31 @@ void update_curr_rt(rq* r) {
   if (static_cast<s64>(d) <= 0) return;
   p->se.exec_start = r->clock;
   p->se.sum_exec_runtime += d;
+  if (r->rt_bandwidth.charge(d, r->clock)) throttle(r);
 }
 
 void enqueue_task_rt(rq* r, task_struct* p, int flags) {
+  r->rt_bandwidth.begin(r->clock);
+  if (r->rt_bandwidth.replenish(r->clock)) unthrottle(r);
   r->rt.enqueue(&p->rt, p->prio, is_rr(p), flags);
-  r->nr_running++;
+  if (!r->rt_bandwidth.throttled) r->nr_running++;
 }
 
 void dequeue_task_rt(rq* r, task_struct* p, int flags) {
   update_curr_rt(r);
   r->rt.dequeue(&p->rt, p->prio, is_rr(p), flags);
-  r->nr_running--;
+  if (!r->rt_bandwidth.throttled) r->nr_running--;
 }
 
 void yield_task_rt(rq* r) { r->rt.requeue_tail(&r->curr->rt, r->curr->prio); }
 
 // R-10 without the push to other CPUs: an equal priority never preempts.
 void check_preempt_curr_rt(rq* r, task_struct* p, int) {
-  if (p->prio < r->curr->prio) resched_curr(r);
+  if (p->prio < r->curr->prio && !r->rt_bandwidth.throttled) resched_curr(r);
 }
 
 task_struct* pick_next_task_rt(rq* r) {
-  sched_rt_entity* e = r->rt.first();
+  sched_rt_entity* e = r->rt_bandwidth.throttled ? nullptr : r->rt.first();
   if (!e) return nullptr;
   task_struct* p = task_of_rt(e);
   p->se.exec_start = r->clock;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <kunit/test.h>
 
+#include "kernel/sched/rt_bandwidth.hh"
 #include "kernel/sched/rt_queue.hh"
 
 struct Rt {
@@ -98,6 +99,63 @@ static void a_wakeup_resets_the_time_without_sleep(kunit* test) {
   KUNIT_EXPECT_EQ(test, f.e[0].timeout, 0ul);
 }
 
+// spec 32 R-14: a FIFO hog under ticks of so many ms; the milliseconds at which it is throttled and let go again
+struct Hog {
+  RtBandwidth b;
+  int n = 0;
+  u64 throttled[8], released[8];
+  void run(u64 tick_ms, u64 end_ms) {
+    constexpr u64 ms = 1'000'000;
+    b.begin(0);
+    for (u64 t = tick_ms; t <= end_ms; t += tick_ms) {
+      if (b.throttled) {
+        if (b.replenish(t * ms)) released[n - 1] = t;
+      } else if (b.charge(tick_ms * ms, t * ms)) {
+        throttled[n++] = t;
+      }
+    }
+  }
+};
+static void a_hog_gets_ninety_five_percent(kunit* test) {
+  static const struct {
+    u64 tick;
+    int n;
+    u64 at[5];
+  } rows[] = {{1, 4, {951, 1950, 2950, 3950}}, {4, 5, {952, 1952, 2948, 3952, 4948}}, {10, 3, {960, 1950, 2950}}};
+  for (auto& r : rows) {
+    Hog h;
+    h.run(r.tick, 5000);
+    KUNIT_ASSERT_GE(test, h.n, r.n);
+    for (int i = 0; i < r.n; i++) {
+      KUNIT_EXPECT_EQ_MSG(test, h.throttled[i], r.at[i], "tick of %llu ms, period %d", r.tick, i);
+      KUNIT_EXPECT_EQ(test, h.released[i], (static_cast<u64>(i) + 1) * 1000);
+    }
+  }
+}
+
+// spec 32 R-11
+static void no_limit_no_throttle(kunit* test) {
+  RtBandwidth b;
+  b.runtime = RtBandwidth::kUnlimited;
+  b.begin(0);
+  KUNIT_EXPECT_FALSE(test, b.charge(10'000'000'000, 10'000'000'000));
+  RtBandwidth zero;
+  zero.runtime = 0;
+  zero.begin(0);
+  KUNIT_EXPECT_FALSE(test, zero.charge(5, 5));
+  KUNIT_EXPECT_EQ(test, zero.used, 0ull);
+}
+
+// spec 32 R-13: idle periods give back all, never more
+static void idle_periods_give_back(kunit* test) {
+  RtBandwidth b;
+  b.begin(0);
+  b.charge(900'000'000, 900'000'000);
+  KUNIT_EXPECT_FALSE(test, b.replenish(7'500'000'000));
+  KUNIT_EXPECT_EQ(test, b.used, 0ull);
+  KUNIT_EXPECT_EQ(test, b.next_period(), 8'000'000'000ull);
+}
+
 static kunit_case cases[] = {
     KUNIT_CASE(best_priority_first_across_both_words),
     KUNIT_CASE(tail_by_default_head_on_request),
@@ -106,6 +164,9 @@ static kunit_case cases[] = {
     KUNIT_CASE(round_robin_turns_after_a_slice),
     KUNIT_CASE(round_robin_alone_goes_on),
     KUNIT_CASE(a_wakeup_resets_the_time_without_sleep),
+    KUNIT_CASE(a_hog_gets_ninety_five_percent),
+    KUNIT_CASE(no_limit_no_throttle),
+    KUNIT_CASE(idle_periods_give_back),
     {},
 };
 static kunit_suite suite = {.name = "sched_rt_queue", .test_cases = cases};
