@@ -9,7 +9,7 @@
 #include "kernel/fork/fork.hh"
 #include "mm/uaccess.hh"
 
-[[noreturn]] void cpu_startup();  // init/: what a CPU other than the first runs
+[[noreturn]] void cpu_startup() __attribute__((weak));  // init/: what a CPU other than the first runs. Absent: there is one
 
 namespace hosted {
 namespace {
@@ -103,6 +103,7 @@ void kernel_stack_gone(void* stack) {
 }
 
 Result<void> start_cpu(unsigned cpu, task_struct* idle) {
+  if (!cpu_startup) return fail(ENOSYS);
   hosted::Cpu& c = engine.cpus[cpu];
   hosted::fiber_reset(&idle->thread.fiber, reinterpret_cast<unsigned long>(task_pt_regs(idle)),
                       hosted::first_steps_of_cpu, nullptr);

@@ -2,6 +2,7 @@
 // anything failed or leaked. A failure prints the line that repeats it.
 //   CF_SEED=n       seed of the first world (a suite with many seeds runs only this one)
 //   CF_CONSOLE=1    console output as it comes
+//   CF_TRACE=file   the trace of the last world, as text
 //   CF_CPUS=n       so many CPUs for suites that do not ask
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
@@ -68,6 +69,14 @@ bool matches(const std::string& text, const char* pattern) {
   return found;
 }
 
+void write_trace(const Outcome& out) {
+  const char* path = getenv("CF_TRACE");
+  FILE* f = path ? fopen(path, "w") : nullptr;
+  if (!f) return;
+  for (const HostedEvent& e : out.trace) fprintf(f, "%s\n", hosted_world::describe(e).c_str());
+  fclose(f);
+}
+
 class KunitCase : public testing::Test {
  public:
   explicit KunitCase(const KunitCaseInfo& info) : info_(info) {}
@@ -87,10 +96,11 @@ class KunitCase : public testing::Test {
   void run_seed(uint64_t seed) {
     Options o = options_for(info_);
     o.seed = seed;
-    auto trace = info_.replay ? hosted_world::Trace::Events : hosted_world::Trace::HashOnly;
+    auto trace = info_.replay || getenv("CF_TRACE") ? hosted_world::Trace::Events : hosted_world::Trace::HashOnly;
     int races = race_reports;
     Outcome out = hosted_world::run(o, trace);
     if (race_reports != races) ADD_FAILURE() << "data race (see above)\n" << replay_line(info_, seed);
+    write_trace(out);
     RecordProperty("virtual_ns", std::to_string(out.result.virtual_ns));
     if (!out.clean()) {
       ADD_FAILURE() << hosted_world::end_name(out.result.how) << ", status " << out.result.status << "\n"
