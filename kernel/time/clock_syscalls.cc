@@ -1,0 +1,140 @@
+// clock_gettime(2) and its kin, nanosleep(2), gettimeofday(2), time(2).
+// SPDX-License-Identifier: Apache-2.0
+#include <linux/hrtimer.h>
+#include <linux/jiffies.h>
+#include <linux/sched.h>
+
+#include "kernel/cred/capability.hh"
+#include "kernel/cred/cred.hh"
+#include "kernel/entry/syscall.hh"
+#include "kernel/pid/pid.hh"
+#include "kernel/sched/sched.hh"
+#include "kernel/sync/guards.hh"
+#include "kernel/time/time.hh"
+#include "kernel/time/user_time.hh"
+
+namespace {
+
+// A negative clock id names the CPU-time clock of a process or thread: ~pid in the upper 29 bits, bit 2 thread.
+inline constexpr int kCpuClockThread = 4, kCpuClockKind = 3, kCpuClockSched = 2;
+
+Result<u64> process_cpu_time(task_struct* t) {
+  u64 utime, stime;
+  thread_group_cputime_adjusted(t, &utime, &stime);
+  return utime + stime;
+}
+
+Result<u64> other_cpu_clock(int clock) {
+  if ((clock & kCpuClockKind) > kCpuClockSched) return fail(EINVAL);
+  const pid_t pid = ~(clock >> 3);
+  RcuReadGuard rcu;
+  task_struct* t = pid ? find_task_by_vpid(pid) : static_cast<task_struct*>(current);
+  if (!t) return fail(EINVAL);
+  if (clock & kCpuClockThread) {
+    if (!same_thread_group(t, current)) return fail(EINVAL);
+    return task_sched_runtime(t);
+  }
+  if (!thread_group_leader(t) && t != current) return fail(EINVAL);
+  return process_cpu_time(t);
+}
+
+// Now, in ns, by any clock that can be read.
+Result<u64> read_clock(int clock) {
+  switch (clock) {
+    case CLOCK_REALTIME:
+    case CLOCK_REALTIME_ALARM: return static_cast<u64>(ktime_get_real());
+    case CLOCK_MONOTONIC:
+    case CLOCK_MONOTONIC_RAW: return static_cast<u64>(ktime_get());
+    case CLOCK_BOOTTIME:
+    case CLOCK_BOOTTIME_ALARM: return static_cast<u64>(ktime_get_boottime());
+    case CLOCK_TAI: return static_cast<u64>(ktime_get_clocktai());
+    case CLOCK_REALTIME_COARSE: return static_cast<u64>(ktime_get_coarse_real());
+    case CLOCK_MONOTONIC_COARSE: return static_cast<u64>(ktime_get_coarse());
+    case CLOCK_PROCESS_CPUTIME_ID: return process_cpu_time(current);
+    case CLOCK_THREAD_CPUTIME_ID: return task_sched_runtime(current);
+    default: return clock < 0 ? other_cpu_clock(clock) : fail(EINVAL);
+  }
+}
+
+Result<s64> resolution(int clock) {
+  switch (clock) {
+    case CLOCK_REALTIME_COARSE:
+    case CLOCK_MONOTONIC_COARSE: return static_cast<s64>(TICK_NSEC);
+    default: TRY(read_clock(clock)); return 1;
+  }
+}
+
+bool can_sleep_on(int clock) {
+  return clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME || clock == CLOCK_TAI;
+}
+
+long sleep_on(int clock, int flags, const __kernel_timespec __user* request, __kernel_timespec __user* rest) {
+  auto ts = get_timespec(request);
+  if (!ts) return ts.error().neg();
+  const bool absolute = flags & TIMER_ABSTIME;
+  current->restart_block.fn = nullptr;
+  current->restart_block.nanosleep.rmtp = absolute ? nullptr : rest;
+  return hrtimer_nanosleep(timespec64_to_ktime(*ts), absolute ? HRTIMER_MODE_ABS : HRTIMER_MODE_REL, clock);
+}
+
+struct Timezone {
+  int minuteswest, dsttime;
+};
+
+}  // namespace
+
+SYSCALL_DEFINE2(clock_gettime, int, clock, __kernel_timespec __user*, to) {
+  auto now = read_clock(clock);
+  if (!now) return now.error().neg();
+  return put_timespec(static_cast<s64>(*now), to);
+}
+
+SYSCALL_DEFINE2(clock_getres, int, clock, __kernel_timespec __user*, to) {
+  auto r = resolution(clock);
+  if (!r) return r.error().neg();
+  return to ? put_timespec(*r, to) : 0;
+}
+
+SYSCALL_DEFINE2(clock_settime, int, clock, const __kernel_timespec __user*, from) {
+  if (clock != CLOCK_REALTIME) return -EINVAL;
+  __kernel_timespec u;
+  if (copy_from_user(&u, from, sizeof(u))) return -EFAULT;
+  if (!valid(u)) return -EINVAL;
+  if (!capable(CAP_SYS_TIME)) return -EPERM;
+  timespec64 ts{u.tv_sec, static_cast<long>(u.tv_nsec)};
+  return do_settimeofday64(&ts);
+}
+
+SYSCALL_DEFINE2(nanosleep, const __kernel_timespec __user*, request, __kernel_timespec __user*, rest) {
+  return sleep_on(CLOCK_MONOTONIC, 0, request, rest);
+}
+
+SYSCALL_DEFINE4(clock_nanosleep, int, clock, int, flags, const __kernel_timespec __user*, request,
+                __kernel_timespec __user*, rest) {
+  if (!can_sleep_on(clock)) return clock == CLOCK_THREAD_CPUTIME_ID || !read_clock(clock) ? -EINVAL : -EOPNOTSUPP;
+  return sleep_on(clock, flags, request, rest);
+}
+
+SYSCALL_DEFINE2(gettimeofday, __kernel_old_timeval __user*, tv, Timezone __user*, tz) {
+  if (tv && put_user(user_timeval(ktime_get_real()), tv)) return -EFAULT;
+  const Timezone utc{};
+  return tz && put_user(utc, tz) ? -EFAULT : 0;
+}
+
+SYSCALL_DEFINE2(settimeofday, const __kernel_old_timeval __user*, tv, const Timezone __user*, tz) {
+  __kernel_old_timeval t{};
+  Timezone zone{};
+  if (tv && copy_from_user(&t, tv, sizeof(t))) return -EFAULT;
+  if (tz && copy_from_user(&zone, tz, sizeof(zone))) return -EFAULT;
+  if (tv && !valid(t)) return -EINVAL;
+  if (tz && (zone.minuteswest > 15 * 60 || zone.minuteswest < -15 * 60)) return -EINVAL;
+  if (!capable(CAP_SYS_TIME)) return -EPERM;
+  if (!tv) return 0;
+  const timespec64 ts = ns_to_timespec64(to_ns(t));
+  return do_settimeofday64(&ts);
+}
+
+SYSCALL_DEFINE1(time, long __user*, to) {
+  const long now = ktime_get_real_seconds();
+  return to && put_user(now, to) ? -EFAULT : now;
+}
