@@ -14,8 +14,10 @@
 #include "init/version.hh"
 #include "kernel/exit/exit.hh"
 #include "kernel/fork/fork.hh"
+#include "kernel/rcu/rcu.hh"
 #include "kernel/sched/sched.hh"
 #include "kernel/signal/signal.hh"
+#include "kernel/softirq/softirq.hh"
 #include "kernel/sync/guards.hh"
 
 SystemState system_state;
@@ -28,7 +30,7 @@ SystemState system_state;
 
 // A subsystem that has a part in boot. quiesce and exit are optional.
 #define FOR_EACH_EARLY_STEP(X)                                                                                      \
-  X(task) X(cpu) X(printk) X(params) X(page_alloc) X(slab) X(vmalloc) X(radix) X(sync) X(sched) X(rcu) X(timekeeping) X(timers) X(hrtimers) X(softirq)
+  X(task) X(cpu) X(printk) X(params) X(page_alloc) X(slab) X(vmalloc) X(radix) X(sync) X(sched) X(rcu) X(timekeeping) X(timers) X(hrtimers) X(softirq) X(kthread)
 #define FOR_EACH_LATE_STEP(X)                                                                                       \
   X(random) X(crng) X(pid) X(cred) X(mm) X(fork) X(signal) X(posix_timers) X(futex) X(filemap) X(vfs) X(pipe) X(ramfs) X(chrdev) X(tty) X(proc) X(exec)
 FOR_EACH_EARLY_STEP(DECLARE_STEP)
@@ -93,6 +95,7 @@ void run_kunit_and_stop() {
 
 int kernel_init(void*) {
   wait_for_completion(&kthreadd_done);  // B-46
+  spawn_ksoftirqd();
   system_state = SYSTEM_RUNNING;
   run_kunit_and_stop();
   start_init_process();
@@ -149,6 +152,7 @@ int shutdown_thread(void*) {
 }
 
 [[noreturn]] void unmake_world() {
+  rcu_drain();  // the last tasks to end left theirs
   local_irq_disable();
   LeakReport report;
   auto leave = [](const InitStep& s, void* r) {

@@ -236,7 +236,7 @@ void hrtimer_init(hrtimer* t, int clock, hrtimer_mode mode) {
   const bool soft = mode & HRTIMER_MODE_SOFT;
   t->is_soft = soft;
   t->is_hard = (mode & HRTIMER_MODE_HARD) != 0;
-  t->base = &hr->cpu.this_cpu().base[index_of_clock(clock) + (soft ? kSoft : 0)];
+  t->base = &hr->cpu.this_cpu().base[index_of_clock(clock) + (soft ? +kSoft : 0u)];
 }
 
 void hrtimer_start_range_ns(hrtimer* t, ktime_t time, u64 slack, hrtimer_mode mode) {

@@ -1,6 +1,7 @@
 // setitimer(2), getitimer(2), alarm(2), and what the tick checks of a process's CPU time: ITIMER_VIRTUAL, ITIMER_PROF,
 // RLIMIT_CPU. signal->it and real_timer's setting are guarded by siglock.
 // SPDX-License-Identifier: Apache-2.0
+#include <linux/jiffies.h>
 #include <linux/sched.h>
 
 #include "kernel/entry/syscall.hh"

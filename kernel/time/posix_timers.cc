@@ -3,6 +3,7 @@
 // (the callback sends the signal), so a look-up drops siglock before it takes the timer's. A periodic timer starts its
 // next period when its signal is taken, and counts then what it missed.
 // SPDX-License-Identifier: Apache-2.0
+#include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -98,6 +99,7 @@ enum hrtimer_restart posix_timer_fn(hrtimer* h) {
   if (send(t) || !t->interval) return HRTIMER_NORESTART;
   // Nobody takes an ignored signal, so nobody would restart us: go on by ourselves, a tick later at the earliest.
   const ktime_t now = hrtimer_cb_get_time(h);
+  t->sequence &= ~1;
   t->overrun += static_cast<s64>(hrtimer_forward(h, now + (t->interval < TICK_NSEC ? TICK_NSEC : 0), t->interval));
   t->armed = true;
   return HRTIMER_RESTART;
