@@ -21,6 +21,7 @@
 #include "kernel/pid/pid_namespace.hh"
 #include "kernel/pid/pidfd.hh"
 #include "kernel/sched/sched.hh"
+#include "kernel/signal/internal.hh"
 #include "kernel/signal/signal.hh"
 #include "kernel/sync/guards.hh"
 #include "kernel/task/fault.hh"
@@ -104,7 +105,6 @@ Result<void> NewTask::copy_kthread() {
   return {};
 }
 
-// Only actions that were ever set are copied: the others are SIG_DFL in every sighand_struct that comes from the cache.
 Result<void> NewTask::copy_sighand() {
   sighand_struct* parent = current->sighand;
   if (args_.flags & CLONE_SIGHAND) {
@@ -116,11 +116,7 @@ Result<void> NewTask::copy_sighand() {
   if (!s) return fail(ENOMEM);
   {
     IrqOffSpinGuard guard(parent->siglock);
-    s->used = parent->used;
-    for (u64 used = s->used; used; used &= used - 1) {
-      const int i = __builtin_ctzll(used);
-      s->action[i] = parent->action[i];
-    }
+    copy_actions(s, parent);
   }
   if (args_.flags & CLONE_CLEAR_SIGHAND) clear_sighand(s);
   t_->sighand = s;

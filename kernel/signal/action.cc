@@ -3,6 +3,7 @@
 #include <linux/list.h>
 
 #include "kernel/entry/syscall.hh"
+#include "kernel/fork/task_memory.hh"
 #include "kernel/signal/internal.hh"
 #include "kernel/signal/queue.hh"
 #include "kernel/signal/sets.hh"
@@ -61,6 +62,31 @@ void clear_sighand(sighand_struct* s) {
     struct sigaction& sa = s->action[__builtin_ctzll(used)].sa;
     sa = {sa.sa_handler == SIG_IGN ? SIG_IGN : SIG_DFL, 0, nullptr, {}};
   }
+}
+
+// Only actions that were ever set: the others are SIG_DFL in every sighand_struct that comes from the cache.
+void copy_actions(sighand_struct* to, const sighand_struct* from) {
+  to->used = from->used;
+  for (u64 used = to->used; used; used &= used - 1) {
+    const int i = __builtin_ctzll(used);
+    to->action[i] = from->action[i];
+  }
+}
+
+Result<void> unshare_sighand() {
+  task_struct* self = current;
+  sighand_struct* old = self->sighand;
+  sighand_struct* fresh = alloc_sighand();
+  if (!fresh) return fail(ENOMEM);
+  {
+    // Others find our siglock through task->sighand: both are held while it changes.
+    IrqOffWriteGuard tasklist(tasklist_lock);
+    SpinGuard guard(old->siglock);
+    copy_actions(fresh, old);
+    __atomic_store_n(&self->sighand, fresh, __ATOMIC_RELEASE);
+  }
+  __cleanup_sighand(old);
+  return {};
 }
 
 // Kernel threads that took signals and are done with them.

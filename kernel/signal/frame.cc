@@ -150,6 +150,8 @@ void do_signal_or_restart(pt_regs* regs) {
   restore_saved_sigmask_unless(false);  // E-35
 }
 
+unsigned long max_sigframe_size() { return sizeof(RtSigframe) + 16 + 64 + kRedZone + arch::fpu_frame_size(); }
+
 long copy_siginfo_to_user(void __user* to, const kernel_siginfo* from) {
   char __user* p = static_cast<char*>(to);
   if (copy_to_user(p, from, sizeof(*from))) return -EFAULT;

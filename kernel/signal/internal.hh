@@ -15,3 +15,4 @@ void fill_child_info(kernel_siginfo* info, task_struct* child, int sig, task_str
 void wake_up_parent(task_struct* child, task_struct* parent);  // its waiters look again
 void flush_group_signals(task_struct* p, u64 mask);  // siglock: from the shared and every thread's queue
 int check_kill_permission(int sig, const kernel_siginfo* info, task_struct* t);  // RCU; 0, -EINVAL or -EPERM
+void copy_actions(sighand_struct* to, const sighand_struct* from);  // from's siglock; to is fresh

@@ -53,6 +53,8 @@ void do_signal_or_restart(pt_regs* regs);  // from exit_to_user_mode_loop
 long do_no_restart_syscall(restart_block*);  // -EINTR
 bool do_notify_parent(task_struct* t, int sig);  // tasklist_lock; true: reap at once
 void exit_signals(task_struct* t);
+Result<void> unshare_sighand();                          // exec: current gets handlers of its own, a copy. May sleep; ENOMEM
+unsigned long max_sigframe_size();                       // AT_MINSIGSTKSZ
 void clear_sighand(sighand_struct* s);                   // CLONE_CLEAR_SIGHAND: caught ones to default; siglock or unshared
 void kick_process(task_struct* t);                       // makes it enter the kernel if it runs user code now
 int dequeue_signal_info(task_struct* self, const sigset_t* blocked, kernel_siginfo* info);  // siglock; signalfd, kthreads
