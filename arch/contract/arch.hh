@@ -98,6 +98,8 @@ long raw_strncpy_from_user(char* dst, unsigned long src, long max);
 long raw_cmpxchg_user_u32(unsigned long addr, u32 old, u32 desired, u32* found);  // 0 or -EFAULT
 long raw_atomic_op_user_u32(unsigned long addr, int op, u32 arg, u32* old);         // FUTEX_OP_*; 0 or -EFAULT
 
+unsigned long elf_hwcap();  // AT_HWCAP: what CPUID says the CPU can do
+
 // FPU part of a signal frame. Size is 64-byte aligned; save and restore return 0 or -EFAULT.
 size_t fpu_frame_size();
 long fpu_save_to_user(unsigned long addr);

@@ -4,7 +4,7 @@
 
 #include <linux/random.h>
 #include <linux/string.h>
-#include <linux/vmalloc.h>
+#include <linux/slab.h>
 #include <uapi/linux/elf.h>
 
 #include <linux/minmax.h>
@@ -59,7 +59,7 @@ void add_strings(Table* table, const ArgPages& args, unsigned long top, unsigned
 void add_aux(Table* table, const linux_binprm* b, const AuxInfo& info, unsigned long exec_name, unsigned long random,
              unsigned long platform) {
   const struct cred* c = current_cred();
-  table->aux(AT_MINSIGSTKSZ, max_sigframe_size());
+  table->aux(AT_MINSIGSTKSZ, max_sigframe_size(arch::fpu_frame_size()));
   table->aux(AT_HWCAP, arch::elf_hwcap());
   table->aux(AT_PAGESZ, kPage);
   table->aux(AT_CLKTCK, 100);

@@ -1,6 +1,8 @@
 // The first line of a script, taken apart. Pure.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <linux/types.h>
+
 #include "lib/result.hh"
 
 struct ScriptLine {

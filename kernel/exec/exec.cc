@@ -16,11 +16,12 @@
 #include "kernel/entry/syscall.hh"
 #include "kernel/exit/exit.hh"
 #include "kernel/fork/fork.hh"
+#include "kernel/fork/task_memory.hh"
 #include "kernel/futex/futex.hh"
 #include "kernel/sched/sched.hh"
 #include "kernel/signal/signal.hh"
 #include "kernel/sync/guards.hh"
-#include "kernel/time/posix_timers.hh"
+#include "kernel/task/neighbours.hh"
 #include "mm/exec_mm.hh"
 #include "mm/uaccess.hh"
 
@@ -80,6 +81,13 @@ Result<void> check_nproc() {
   if (atomic_long_read(&current_cred()->user->processes) > static_cast<long>(rlimit(RLIMIT_NPROC))) return fail(EAGAIN);
   current->flags &= ~PF_NPROC_EXCEEDED;
   return {};
+}
+
+bool is_close_on_exec(int fd) {
+  SpinGuard guard(current->files->file_lock);
+  const fdtable* t = current->files->fdt;
+  auto n = static_cast<unsigned>(fd);
+  return n < t->max_fds && (t->close_on_exec[n / 64] >> (n % 64) & 1);
 }
 
 Result<void> set_filename(linux_binprm* b, const ExecRequest& r) {
@@ -167,7 +175,7 @@ Result<const linux_binfmt*> prepare_exec(linux_binprm* b, const ExecRequest& r) 
   TRY(copy_strings(b, r));
   TRY(prepare_creds_of(b));
   b->file = ExecFile(TRY(do_open_execat(r.dfd, r.path, r.flags)));
-  b->path_inaccessible = b->filename[0] == '/' && r.dfd != AT_FDCWD && r.path[0] != '/' && fd_is_close_on_exec(r.dfd);
+  b->path_inaccessible = r.dfd != AT_FDCWD && r.path[0] != '/' && is_close_on_exec(r.dfd);
   b->mm = mm_alloc();
   if (!b->mm) return fail(ENOMEM);
   sched_exec();
@@ -200,10 +208,19 @@ void switch_mm_to(mm_struct* mm) {
 }
 
 // Takes a private copy of the handlers if another process shares them.
-Result<void> unshare_sighand_of_exec() {
+Result<void> unshare_sighand() {
   sighand_struct* old = current->sighand;
   if (refcount_read(&old->count) == 1) return {};
-  return unshare_sighand();
+  sighand_struct* own = alloc_sighand();
+  if (!own) return fail(ENOMEM);
+  {
+    IrqOffWriteGuard tasks(tasklist_lock);
+    SpinGuard guard(old->siglock);
+    memcpy(own->action, old->action, sizeof(own->action));
+    rcu_assign_pointer(current->sighand, own);
+  }
+  __cleanup_sighand(old);
+  return {};
 }
 
 void set_comm_from(const char* filename) {
@@ -245,8 +262,8 @@ Result<void> begin_new_exec(linux_binprm* b) {
   TRY(unshare_files());
   b->mm->exe_file = b->file.release();  // writing stays denied until the mm drops it
   switch_mm_to(std::exchange(b->mm, nullptr));
-  exit_posix_timers();
-  TRY(unshare_sighand_of_exec());
+  if (!list_empty(&current->signal->posix_timers)) exit_itimers(current);
+  TRY(unshare_sighand());
   reset_task(b);
   commit_creds(std::exchange(b->cred, nullptr));
   pick_mmap_layout(current->mm, b->stack_limit.rlim_cur);
@@ -267,7 +284,7 @@ Result<void> replace_program(linux_binprm* b, const linux_binfmt* format) {
 // whatever fails now kills the process, and nobody sees the error.
 void commit_exec(linux_binprm* b, const linux_binfmt* format) {
   if (replace_program(b, format)) return;
-  if (!fatal_signal_pending(current)) force_fatal_sig(SIGSEGV);
+  if (!fatal_signal_pending(current)) force_sigsegv(SIGSEGV);
 }
 
 Result<void> do_execve(const ExecRequest& r) {

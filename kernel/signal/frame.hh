@@ -29,6 +29,9 @@ inline constexpr unsigned long kRedZone = 128;
 // The only flags that a frame may set: AC OF DF TF SF ZF AF PF CF and RF (S-56).
 inline constexpr unsigned long kRestorableFlags = 0x40000 | 0x800 | 0x400 | 0x100 | 0x80 | 0x40 | 0x10 | 0x4 | 0x1 | 0x10000;
 
+// The most that delivering a signal takes on a stack: AT_MINSIGSTKSZ.
+constexpr unsigned long max_sigframe_size(size_t fpu_size) { return sizeof(RtSigframe) + 8 + 15 + fpu_size + 63; }
+
 struct FramePlace {
   unsigned long frame, fpstate;
 };

@@ -183,6 +183,8 @@ extern "C" void x86_fpu_load_current() {
 namespace arch {
 using namespace x86;
 
+unsigned long elf_hwcap() { return cpuid(1).edx; }
+
 size_t fpu_frame_size() {
   size_t size = features.xsave ? features.xsave_size + sizeof(u32) : kLegacySize;
   return (size + 63) & ~size_t{63};
