@@ -9,7 +9,7 @@
 #include "kernel/entry/rseq.hh"
 #include "kernel/exit/exit.hh"
 #include "kernel/sched/sched.hh"
-#include "kernel/task/neighbours.hh"
+#include "kernel/time/time.hh"
 #include "kernel/signal/signal.hh"
 #include "mm/mm_struct.hh"
 
@@ -87,7 +87,7 @@ void irqentry_exit_to_kernel(pt_regs*) {
 void handle_ipi(arch::Ipi what) {
   switch (what) {
     case arch::Ipi::Reschedule: scheduler_ipi(); break;
-    case arch::Ipi::CallFunction: smp_call_function_interrupt(); break;
+    case arch::Ipi::CallFunction: smp_mb(); break;  // to have come here is all that the sender wants
     case arch::Ipi::TimerBroadcast: timer_interrupt(); break;
     case arch::Ipi::Stop:
       arch::irq_disable();

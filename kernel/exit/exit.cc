@@ -5,13 +5,11 @@
 #include <linux/hardirq.h>
 #include <linux/hrtimer.h>
 #include <linux/kernel.h>
+#include <linux/minmax.h>
 #include <linux/printk.h>
 #include <linux/task_work.h>
 
-#include <linux/minmax.h>
-
 #include "arch/contract/arch.hh"
-#include "kernel/task/neighbours.hh"
 #include "fs/vfs/vfs.hh"
 #include "init/init.hh"
 #include "kernel/entry/syscall.hh"
@@ -24,6 +22,7 @@
 #include "kernel/signal/signal.hh"
 #include "kernel/sync/guards.hh"
 #include "kernel/task/neighbours.hh"
+#include "kernel/time/time.hh"
 #include "mm/mm_struct.hh"
 
 namespace {

@@ -9,7 +9,7 @@
 #include "kernel/signal/queue.hh"
 #include "kernel/signal/sets.hh"
 #include "kernel/sync/guards.hh"
-#include "kernel/task/neighbours.hh"
+#include "kernel/time/posix_timers.hh"
 
 // ---- SIGPENDING (S-6) -------------------------------------------------------------------------------------------------
 
@@ -75,9 +75,9 @@ void collect(sigpending* pending, int sig, kernel_siginfo* info) {
 // A POSIX timer's signal starts the timer's next period once it is taken. siglock is dropped meanwhile.
 void rearm_timer(task_struct* self, kernel_siginfo* info) {
   if (info->si_code != SI_TIMER || !info->_f._timer.sys_private) return;
-  spin_unlock(&self->sighand->siglock);
+  spin_unlock_irq(&self->sighand->siglock);
   posixtimer_rearm(info);
-  spin_lock(&self->sighand->siglock);
+  spin_lock_irq(&self->sighand->siglock);
   info->_f._timer.sys_private = 0;
 }
 

@@ -260,6 +260,11 @@ void force_sig_fault(int sig, int code, void* addr) {
   force_sig_info(&info, Handler::AsSet);
 }
 
+void force_fatal_sig(int sig) {
+  kernel_siginfo info = kernel_info(sig, SI_KERNEL);
+  force_sig_info(&info, Handler::Default);
+}
+
 // S-27: a frame could not be built for sig.
 void force_sigsegv(int sig) {
   kernel_siginfo info = kernel_info(SIGSEGV, SI_KERNEL);

@@ -40,6 +40,7 @@ int __kill_pgrp_info(int sig, kernel_siginfo* info, struct pid* pgrp);  // taskl
 int kill_pid(struct pid* pid, int sig, int priv);
 void force_sig(int sig);                                // current; unblocks and resets to default if needed
 void force_sig_fault(int sig, int code, void* addr);    // current
+void force_fatal_sig(int sig);                          // current dies of it whatever its handlers
 void force_sigsegv(int sig);
 void zap_other_threads(task_struct* p);                 // siglock held
 void flush_signal_handlers(task_struct* t, int force_default);  // exec: caught ones to default
