@@ -116,7 +116,8 @@ int kstrtobool(const char* s, bool* res) {
 }
 
 unsigned long long simple_strtoull(const char* s, char** end, unsigned base) {
-  Digits d = scan(base_prefix(s, &base), base);
+  s = base_prefix(s, &base);
+  Digits d = scan(s, base);
   if (end) *end = const_cast<char*>(d.end);
   return d.value;
 }
