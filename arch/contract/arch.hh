@@ -88,6 +88,11 @@ inline constexpr unsigned kFaultPresent = 1, kFaultWrite = 2, kFaultUser = 4, kF
 // been handled already when kind is Interrupt. Called from user_loop() (kernel/entry) alone.
 UserExit user_run(pt_regs* regs);
 
+// The vDSO: an ELF object to be mapped readable and executable, whose clocks read a data page mapped read-only right
+// below it. Empty: this machine has none. wall_offset_ns: CLOCK_REALTIME less clock_ns(); one writer at a time.
+std::span<const unsigned char> vdso_image();
+void vdso_set_clock(void* data_page, s64 wall_offset_ns);
+
 // User memory. May fault and sleep unless page faults are disabled (then they fail). The address has passed
 // access_ok(). Return the number of bytes NOT copied; no exception leaves them.
 unsigned long raw_copy_from_user(void* dst, unsigned long src, unsigned long n);

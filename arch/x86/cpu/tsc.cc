@@ -76,6 +76,7 @@ void tsc_calibrate() {
 }
 
 u64 tsc_of_ns(u64 ns) { return tsc_base + muldiv(ns, ticks_per_ns, 32) + 1; }
+TscScale tsc_scale() { return {tsc_base, ns_per_tick}; }
 u64 tsc_khz() { return tsc_hz / 1000; }
 
 void udelay_early(unsigned us) {
