@@ -21,6 +21,7 @@
 #include "kernel/sched/sched.hh"
 #include "kernel/signal/signal.hh"
 #include "kernel/sync/guards.hh"
+#include "kernel/time/time.hh"
 #include "kernel/task/neighbours.hh"
 #include "mm/exec_mm.hh"
 #include "mm/uaccess.hh"
