@@ -69,10 +69,21 @@ void mark_stack_end(task_struct* t) { *static_cast<u64*>(t->stack) = STACK_END_M
 
 int kernel_init(void*);
 
+// Dead children of p are reaped by nobody's wait.
+void ignore_children(task_struct* p) {
+  unsigned long flags;
+  if (sighand_struct* sighand = lock_task_sighand(p, &flags)) {
+    set_sighandler(sighand, SIGCHLD, SIG_IGN);
+    p->signal->flags &= ~SIGNAL_UNKILLABLE;
+    unlock_task_sighand(p, flags);
+  }
+}
+
 // Spec B-45: pid 1 first, so that it gets number 1; then kthreadd, then pid 1 may go on.
 [[noreturn]] void rest_init() {
-  if (user_mode_thread(kernel_init, nullptr, CLONE_FS) != 1) panic("cannot make pid 1");
-  if (kernel_thread(kthreadd, nullptr, CLONE_FS | CLONE_FILES) < 0) panic("cannot make kthreadd");
+  ignore_children(&init_task);  // pid 1 and 2 may end, when the world does, and the idle task waits for nobody
+  if (user_mode_thread(kernel_init, nullptr, CLONE_FS | SIGCHLD) != 1) panic("cannot make pid 1");
+  if (kernel_thread(kthreadd, nullptr, CLONE_FS | CLONE_FILES | SIGCHLD) < 0) panic("cannot make kthreadd");
   system_state = SYSTEM_SCHEDULING;
   complete(&kthreadd_done);
   schedule_preempt_disabled();
@@ -104,15 +115,6 @@ int kernel_init(void*) {
 
 // ---- The way back -----------------------------------------------------------------------------------------------
 
-void ignore_children(task_struct* p) {
-  unsigned long flags;
-  if (sighand_struct* sighand = lock_task_sighand(p, &flags)) {
-    set_sighandler(sighand, SIGCHLD, SIG_IGN);
-    p->signal->flags &= ~SIGNAL_UNKILLABLE;
-    unlock_task_sighand(p, flags);
-  }
-}
-
 // Kills every user process there is; true if there was one. Dead children are reaped by nobody's wait: their parents
 // ignore SIGCHLD now.
 bool kill_user_processes() {
@@ -133,7 +135,6 @@ void for_each_step_backwards(std::span<const InitStep> steps, void (*visit)(cons
 }
 
 int shutdown_thread(void*) {
-  ignore_children(&init_task);
   for (int tries = 0; kill_user_processes(); tries++) {
     if (tries == 10000) {
       pr_err("shutdown: some processes do not end\n");
