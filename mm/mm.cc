@@ -7,6 +7,7 @@
 #include "fs/vfs/vfs.hh"
 #include "init/report.hh"
 #include "kernel/cred/cred.hh"
+#include "kernel/sched/rq.hh"
 #include "mm/internal.hh"
 #include "mm/pgtable.hh"
 #include "mm/vma_tree.hh"
@@ -145,6 +146,7 @@ void mm_init() {
   memset(static_cast<void*>(&init_mm), 0, sizeof(init_mm));
   init_fields(&init_mm);
   init_mm.pgd = kernel_tables;
+  atomic_inc(&init_mm.mm_count);  // the boot CPU's idle task borrows it from the start
   mm_settings = {};
   pgtable_caches_init();
   mm_cachep = kmem_cache_create("mm_struct", sizeof(mm_struct), alignof(mm_struct), SLAB_HWCACHE_ALIGN, nullptr);
@@ -152,7 +154,25 @@ void mm_init() {
   if (!mm_cachep || !vma_caches_init() || !zero_page) panic("no memory for address spaces");
 }
 
+namespace {
+
+// Each CPU's idle task may still borrow the address space of a process that ran there last.
+void drop_borrowed_mms() {
+  for (unsigned cpu = 0; cpu < arch::boot_info().nr_cpus; cpu++) {
+    task_struct* idle = cpu_rq(cpu)->idle;
+    mm_struct* mm = idle ? idle->active_mm : nullptr;
+    if (!mm || mm == &init_mm) continue;
+    if (cpu == arch::cpu_id()) arch::switch_mm(mm, &init_mm);
+    idle->active_mm = &init_mm;
+    mmgrab(&init_mm);
+    mmdrop(mm);
+  }
+}
+
+}  // namespace
+
 void mm_exit(LeakReport& report) {
+  drop_borrowed_mms();
   report.expect_zero("committed pages", vm_committed());
   pgtable_caches_drain();
   __free_page(zero_page);

@@ -31,14 +31,13 @@ Result<unsigned long> mmap_pgoff(file* f, unsigned long addr, unsigned long len,
 }
 
 Result<unsigned long> set_brk(mm_struct* mm, unsigned long brk, unsigned long* populate) {
-  if (brk < mm->start_brk) return fail(ENOMEM);
+  if (brk < mm->start_brk || brk > kUserTop) return fail(ENOMEM);
   unsigned long limit = rlimit(RLIMIT_DATA);
   if (limit != RLIM_INFINITY && (brk - mm->start_brk) + (mm->end_data - mm->start_data) > limit) return fail(ENOMEM);
   unsigned long old_end = page_align(mm->brk), end = page_align(brk);
   if (end < old_end) {
     TRY(do_munmap(mm, end, old_end - end));
   } else if (end > old_end) {
-    if (brk > kUserTop) return fail(ENOMEM);
     vm_area_struct* next = vma_tree_find(mm, old_end);
     if (next && end + kPageSize > vm_start_gap(next)) return fail(ENOMEM);
     TRY(do_brk_flags(mm, old_end, end - old_end, 0));

@@ -175,8 +175,8 @@ void cache_failures(kunit* test) {
       r = c.write(1 << 20, "x", 1);
       fired = inject.fired();
     }
-    KUNIT_EXPECT_EQ(test, r, fired ? -12l : 1l);
-    KUNIT_EXPECT_EQ(test, c->nrpages, fired ? 0ul : 1ul);
+    KUNIT_EXPECT_TRUE(test, r == 1 || (fired && r == -12));  // a smaller slab may do instead of the one that was not to be had
+    KUNIT_EXPECT_EQ(test, c->nrpages, r == 1 ? 1ul : 0ul);
     if (!fired) return;
   }
 }
