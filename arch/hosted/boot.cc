@@ -208,6 +208,10 @@ extern "C" void hosted_report_fault(unsigned long address, unsigned long ip, uns
     printk(KERN_EMERG "cpu %u task %d \"%s\" ip %#lx sp %#lx\n", engine.current, t->pid, t->comm, ip, sp);
   }
   static HostFrame frames[hosted::kMaxFrames];
+  if (ip < 4096) {  // a call through a null pointer: begin with the caller
+    ip = *reinterpret_cast<unsigned long*>(sp);
+    sp += sizeof(unsigned long);
+  }
   unsigned long regs[] = {0, bp, 0, 0, 0, 0, sp, ip};
   hosted::print_frames(frames, host_unwind(regs, frames, hosted::kMaxFrames));
 }
