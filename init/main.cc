@@ -174,6 +174,7 @@ void request_shutdown(arch::Stop how, int status) {
   shutdown_state.how = how;
   shutdown_state.status = status;
   system_state = how == arch::Stop::Halt ? SYSTEM_HALT : how == arch::Stop::Restart ? SYSTEM_RESTART : SYSTEM_POWER_OFF;
+  ignore_children(&init_task);  // before pid 1, its child, may die
   task_struct* t = kthread_run(shutdown_thread, nullptr, "kshutdown");
   if (IS_ERR(t)) arch::machine_stop(how, status);  // no memory for a tidy end
 }

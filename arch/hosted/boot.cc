@@ -8,6 +8,8 @@
 #include "init/init.hh"
 #include "kernel/task/task.hh"
 
+[[noreturn]] void cpu_startup() __attribute__((weak));  // init/: absent, there is one CPU
+
 namespace hosted {
 namespace {
 
@@ -56,7 +58,7 @@ HOSTED_ENGINE void set_up_boot_info(const HostedConfig& config) {
   engine.boot_info.command_line = config.command_line;
   engine.boot_info.usable = {&engine.ram, 1};
   engine.boot_info.initrd = {config.initrd, config.initrd_size};
-  engine.boot_info.nr_cpus = config.cpus;
+  engine.boot_info.nr_cpus = engine.nr_cpus;
 }
 
 }  // namespace
@@ -81,7 +83,7 @@ extern "C" HOSTED_ENGINE void hosted_run(const HostedConfig* config, HostedResul
   engine.dice = ~config->seed;
   engine.switch_mean = config->switch_mean ? config->switch_mean : 1;
   engine.countdown = 1;
-  hosted::set_up_cpus(config->cpus);
+  hosted::set_up_cpus(cpu_startup ? config->cpus : 1);
   hosted::set_up_boot_info(*config);
   hosted::set_up_boot_cpu(*config);
   engine.host.tsan = __tsan_get_current_fiber ? __tsan_get_current_fiber() : nullptr;
@@ -158,6 +160,10 @@ HOSTED_ENGINE const Cpu* cpu_running(const task_struct* t) {
 }
 
 HOSTED_ENGINE void report_task(const task_struct* t) {
+  if (READ_ONCE(t->__state) == TASK_DEAD) {  // its stack may be gone
+    printk(KERN_DEFAULT "task %d \"%s\" is dead, not reaped\n", t->pid, t->comm);
+    return;
+  }
   const Cpu* c = cpu_running(t);
   printk(KERN_DEFAULT "task %d \"%s\" state %#x flags %#x %s%d\n", t->pid, t->comm, READ_ONCE(t->__state), t->flags,
          c ? "on cpu " : "last cpu ", t->cpu);
