@@ -22,6 +22,20 @@ inline size_t iov_iter_count(const iov_iter* i) { return i->count; }
 inline void iov_iter_truncate(iov_iter* i, size_t n) {
   if (i->count > n) i->count = n;
 }
+// What may be used of the present span; steps to the next one when it is used up. count must not be 0.
+inline size_t iov_iter_span(iov_iter* i) {
+  while (i->len == 0) {
+    i->base = static_cast<char*>(i->next->iov_base);
+    i->len = i->next->iov_len;
+    i->next++;
+  }
+  return i->len < i->count ? i->len : i->count;
+}
+inline void iov_iter_take(iov_iter* i, size_t n) {  // n bytes of the present span are done
+  i->base += n;
+  i->len -= n;
+  i->count -= n;
+}
 void iov_iter_advance(iov_iter* i, size_t n);
 
 // Copy up to n bytes, advance, and return how many were copied; fewer than min(n, count) means a bad user address.

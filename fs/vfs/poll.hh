@@ -1,7 +1,7 @@
 // What a file's poll operation uses, and what poll, select and epoll build on.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <linux/wait_types.h>
+#include <linux/wait.h>  // poll_to_key
 #include <uapi/linux/poll.h>
 
 #include "fs/vfs/vfs.hh"
@@ -17,6 +17,3 @@ inline void poll_wait(file* f, wait_queue_head_t* wq, poll_table* pt) {
 inline constexpr __poll_t DEFAULT_POLLMASK = EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
 inline __poll_t vfs_poll(file* f, poll_table* pt) { return f->f_op->poll ? f->f_op->poll(f, pt) : DEFAULT_POLLMASK; }
 inline bool file_can_poll(const file* f) { return f->f_op->poll; }
-// Wake with the events that came, so that those who wait for others sleep on.
-#define poll_to_key(m) (reinterpret_cast<void*>(static_cast<unsigned long>(m)))
-#define key_to_poll(k) (static_cast<__poll_t>(reinterpret_cast<unsigned long>(k)))

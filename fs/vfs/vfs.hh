@@ -16,6 +16,7 @@
 
 #include "fs/vfs/iov_iter.hh"
 #include "lib/result.hh"
+#include "mm/filemap.hh"
 
 #ifndef __dev_t_defined
 typedef u32 dev_t;  // kernel form: 12 bits major, 20 bits minor
@@ -43,7 +44,7 @@ struct vfsmount;
 struct vm_area_struct;
 struct file_lock_context;
 struct seq_file;
-class LeakReport;
+struct LeakReport;
 
 #ifndef NAME_MAX
 #define NAME_MAX 255
@@ -125,12 +126,11 @@ struct inode {
   const inode_operations* i_op;
   const file_operations* i_fop;
   super_block* i_sb;
-  address_space* i_mapping;  // null: no page cache
+  address_space* i_mapping;  // null: no page cache; else &i_data
   const char* i_link;        // symlink text that needs no get_link
   u64 i_ino;
   unsigned i_nlink;          // i_rwsem
   unsigned i_rdev;
-  loff_t i_size;             // i_rwsem to change
   s64 i_atime, i_mtime, i_ctime, i_btime;  // ns since the epoch
   u64 i_blocks;              // of 512 bytes
   atomic_t i_count;
@@ -140,11 +140,14 @@ struct inode {
   pipe_inode_info* i_pipe;   // FIFO: i_lock
   file_lock_context* i_flctx;  // made at the first lock; freed with the inode
   void* i_private;
+  void (*i_free)(inode* i);  // from super_operations::free_inode
   struct rcu_head i_rcu;
+  address_space i_data;      // its i_size is the file's size: i_rwsem to change
 };
-inline loff_t i_size_read(const inode* i) { return READ_ONCE(i->i_size); }
-inline void i_size_write(inode* i, loff_t n) { WRITE_ONCE(i->i_size, n); }
+inline loff_t i_size_read(const inode* i) { return READ_ONCE(i->i_data.i_size); }
+inline void i_size_write(inode* i, loff_t n) { WRITE_ONCE(i->i_data.i_size, n); }
 void inode_lock(inode* i);
+void inode_lock_child(inode* i);  // while its parent directory's is held
 void inode_unlock(inode* i);
 void inode_lock_shared(inode* i);
 void inode_unlock_shared(inode* i);
@@ -263,7 +266,8 @@ struct super_block {
   atomic_long_t s_next_ino;
   u64 s_next_cookie;       // dcache_lock
   struct mutex s_rename_mutex;  // renames between directories of this tree, one at a time
-  struct list_head s_list;      // namespace_mutex
+  struct list_head s_list;      // of all; super.cc
+  struct rcu_head s_rcu;
 };
 int register_filesystem(file_system_type* t);
 int unregister_filesystem(file_system_type* t);
@@ -414,9 +418,9 @@ Result<void> vfs_fsync(file* f, int datasync);
 Result<void> vfs_truncate(const path* p, loff_t size);
 
 // ---- Paths (fs/vfs/namei.cc) ------------------------------------------------------------------------------------------
-enum : unsigned { LOOKUP_FOLLOW = 1, LOOKUP_DIRECTORY = 2, LOOKUP_PARENT = 0x10, LOOKUP_EMPTY = 0x4000,
-                  LOOKUP_NO_XDEV = 0x40000, LOOKUP_NO_MAGICLINKS = 0x20000, LOOKUP_NO_SYMLINKS = 0x10000,
-                  LOOKUP_BENEATH = 0x80000, LOOKUP_IN_ROOT = 0x100000 };
+inline constexpr unsigned LOOKUP_FOLLOW = 1, LOOKUP_DIRECTORY = 2, LOOKUP_PARENT = 0x10, LOOKUP_EMPTY = 0x4000,
+                          LOOKUP_NO_SYMLINKS = 0x10000, LOOKUP_NO_MAGICLINKS = 0x20000, LOOKUP_NO_XDEV = 0x40000,
+                          LOOKUP_BENEATH = 0x80000, LOOKUP_IN_ROOT = 0x100000;
 class PathRef {  // owns the references of a path
  public:
   PathRef() = default;
@@ -529,7 +533,12 @@ Result<void> copy_files(unsigned long clone_flags, task_struct* t);  // spec 20 
 Result<void> copy_fs(unsigned long clone_flags, task_struct* t);     // EAGAIN, ENOMEM
 void exit_files(task_struct* t);
 void exit_fs(task_struct* t);
+files_struct* get_files_struct(task_struct* t);  // null: t has none any more
 void put_files_struct(files_struct* f);
+int next_open_fd(files_struct* files, unsigned from);  // -1: none from there on
+bool fd_is_cloexec(files_struct* files, unsigned fd);
+int get_close_on_exec(unsigned fd);
+void set_close_on_exec(unsigned fd, int flag);
 void free_fs_struct(fs_struct* fs);
 Result<files_struct*> dup_fd(files_struct* old, unsigned max_fds);
 fs_struct* copy_fs_struct(fs_struct* old);
@@ -561,5 +570,7 @@ void locks_remove_posix(file* f, files_struct* owner);
 void locks_remove_file(file* f);
 
 // ---- World -------------------------------------------------------------------------------------------------------------
-void vfs_init();                 // after mm, before anything opens; mounts the root (tmpfs) and makes init_fs point at it
-void vfs_exit(LeakReport&);      // after the last user task; unmounts all and reports what is left
+void vfs_init();                 // after mm, before anything opens
+Result<void> mount_root(const file_system_type* t);  // ramfs_init: the root of the tree; init_fs points at it afterwards
+void vfs_quiesce();              // after the last user task: unmounts all
+void vfs_exit(LeakReport&);      // reports what is left
