@@ -130,20 +130,27 @@ void flush_stack(PageStack& s, unsigned keep) {
   while (s.count > keep) free_block_locked(s.pages[--s.count], 0);
 }
 
-inline page* stack_alloc(gfp_t gfp) {
+page* stack_alloc(gfp_t gfp) {
   IrqGuard irq;
   PageStack& s = page_stacks.this_cpu();
-  if (s.count) [[likely]]
-    return s.pages[--s.count];
-  return refill_stack(s, gfp);
+  return s.count ? s.pages[--s.count] : refill_stack(s, gfp);
 }
 
-inline void stack_free(page* p) {
+noinline void stack_free_slow(page* p) {
   IrqGuard irq;
   PageStack& s = page_stacks.this_cpu();
-  if (s.count == kStackSize) [[unlikely]]
-    flush_stack(s, kStackSize - kStackBatch);
+  if (s.count == kStackSize) flush_stack(s, kStackSize - kStackBatch);
   s.pages[s.count++] = p;
+}
+inline __attribute__((always_inline)) void stack_free(page* p) {
+  unsigned long flags = arch::irq_save();
+  PageStack& s = page_stacks.this_cpu();
+  if (s.count == kStackSize) [[unlikely]] {
+    arch::irq_restore(flags);
+    return stack_free_slow(p);
+  }
+  s.pages[s.count++] = p;
+  arch::irq_restore(flags);
 }
 
 // ---- Short of memory -----------------------------------------------------------------------------------------------
@@ -165,7 +172,7 @@ bool make_room(gfp_t gfp, unsigned order, unsigned tries) {
   return true;
 }
 
-page* alloc_slow(gfp_t gfp, unsigned order) {
+page* alloc_short(gfp_t gfp, unsigned order) {
   const task_struct* t = arch::current_task();
   if ((gfp & __GFP_DIRECT_RECLAIM) && !(t->flags & PF_MEMALLOC))
     for (unsigned tries = 1; make_room(gfp, order, tries); tries++)
@@ -186,20 +193,21 @@ void unmake_compound(page* head, unsigned order) {
   for (unsigned long i = 0; i < 1ul << order; i++) head[i].head = nullptr;
 }
 
-inline void prepare_page(page* p, unsigned order, gfp_t gfp, unsigned long caller) {
+inline __attribute__((always_inline)) void prepare_page(page* p, unsigned order, gfp_t gfp, unsigned long caller) {
   kasan_unpoison(page_address(p), PAGE_SIZE << order);
   if (page_debug) [[unlikely]]
     debug_page_allocated(p, order, caller);
   atomic_set(&p->_refcount, 1);
   if (gfp & __GFP_ZERO) {
     char* mem = static_cast<char*>(page_address(p));
-    for (unsigned long i = 0; i < 1ul << order; i++) arch::clear_page(mem + i * PAGE_SIZE);
+    arch::clear_page(mem);
+    for (unsigned long i = 1; order && i < 1ul << order; i++) arch::clear_page(mem + i * PAGE_SIZE);
   }
   if (order && (gfp & __GFP_COMP)) make_compound(p, order);
 }
 
 // The last reference is gone. False: something is wrong with the page; it is lost, which is better than handed out twice.
-inline bool retire_page(page* p, unsigned order) {
+inline __attribute__((always_inline)) bool retire_page(page* p, unsigned order) {
   if ((p->flags & kBadWhenFreed) || atomic_read(&p->_mapcount) != -1) [[unlikely]] {
     bad_page(p, "freed while in use");
     return false;
@@ -214,13 +222,27 @@ inline bool retire_page(page* p, unsigned order) {
   return true;
 }
 
-inline void free_pages_final(page* p, unsigned order) {
-  if (!retire_page(p, order)) [[unlikely]]
-    return;
-  if (order == 0) return stack_free(p);
+noinline void free_block(page* p, unsigned order) {
   IrqSpinGuard guard(zone.lock);
   free_block_locked(p, order);
 }
+inline __attribute__((always_inline)) void free_pages_final(page* p, unsigned order) {
+  if (!retire_page(p, order)) [[unlikely]]
+    return;
+  if (order == 0) [[likely]]
+    return stack_free(p);
+  free_block(p, order);
+}
+
+// All that an allocation needs beyond a single page from this CPU's stack. Called last: the fast path saves no registers.
+noinline page* alloc_pages_slow(gfp_t gfp, unsigned order, unsigned long caller) {
+  if (should_fail(FailPoint::Page, gfp) || order >= MAX_ORDER) return nullptr;
+  page* p = try_once(gfp, order);
+  if (!p && !(p = alloc_short(gfp, order))) return nullptr;
+  prepare_page(p, order, gfp, caller);
+  return p;
+}
+constexpr gfp_t kZoneMask = __GFP_DMA | __GFP_DMA32;
 
 }  // namespace
 
@@ -258,13 +280,18 @@ bool above_watermark(unsigned long mark) { return READ_ONCE(zone.nr_free) > mark
 extern "C" {
 
 page* alloc_pages(gfp_t gfp, unsigned order) {
-  if (should_fail(FailPoint::Page, gfp)) return nullptr;
   might_sleep_if(gfp & __GFP_DIRECT_RECLAIM);
-  page* p = try_once(gfp, order);
-  if (!p) [[unlikely]] {
-    if (order >= MAX_ORDER || !(p = alloc_slow(gfp, order))) return nullptr;
+  if (order || (gfp & kZoneMask) || READ_ONCE(fault_injection_armed)) [[unlikely]]
+    return alloc_pages_slow(gfp, order, _RET_IP_);
+  unsigned long flags = arch::irq_save();
+  PageStack& s = page_stacks.this_cpu();
+  if (!s.count) [[unlikely]] {
+    arch::irq_restore(flags);
+    return alloc_pages_slow(gfp, 0, _RET_IP_);
   }
-  prepare_page(p, order, gfp, _RET_IP_);
+  page* p = s.pages[--s.count];
+  arch::irq_restore(flags);
+  prepare_page(p, 0, gfp, _RET_IP_);
   return p;
 }
 

@@ -204,35 +204,56 @@ void note_freed(kmem_cache* s, void* obj, unsigned long caller) {
   if (!xchg(owner_of(s, p, obj), 0ul)) panic("slab: double free of %px in cache %s (by %px)", obj, s->name, reinterpret_cast<void*>(caller));
 }
 
-inline __attribute__((always_inline)) void* cache_alloc(kmem_cache* s, gfp_t gfp, size_t size, unsigned long caller) {
+// What an allocation needs beyond a magazine that has something. Apart and called last, so that the fast path saves no registers.
+noinline void* cache_alloc_slow(kmem_cache* s, gfp_t gfp, size_t size, unsigned long caller) {
   if (should_fail(FailPoint::Slab, gfp)) return nullptr;
-  might_sleep_if(gfp & __GFP_DIRECT_RECLAIM);
   void* obj;
   {
     IrqGuard irq;
     Magazine* m = s->magazines[arch::cpu_id()];
-    if (m->count) [[likely]]
-      obj = m->objects[--m->count];
-    else
-      obj = refill(s, m);
+    obj = m->count ? m->objects[--m->count] : refill(s, m);
   }
-  if (!obj) [[unlikely]] {
-    if (!(obj = alloc_from_new_slab(s, gfp))) return nullptr;
-  }
+  if (!obj && !(obj = alloc_from_new_slab(s, gfp))) return nullptr;
   if (kTrackOwners) note_allocated(s, obj, caller);
   kasan_unpoison(obj, size);
-  if (gfp & __GFP_ZERO) memset(obj, 0, size);
-  return obj;
+  return gfp & __GFP_ZERO ? memset(obj, 0, size) : obj;
+}
+
+inline __attribute__((always_inline)) void* cache_alloc(kmem_cache* s, gfp_t gfp, size_t size, unsigned long caller) {
+  might_sleep_if(gfp & __GFP_DIRECT_RECLAIM);
+  if (READ_ONCE(fault_injection_armed)) [[unlikely]]
+    return cache_alloc_slow(s, gfp, size, caller);
+  unsigned long flags = arch::irq_save();
+  Magazine* m = s->magazines[arch::cpu_id()];
+  if (!m->count) [[unlikely]] {
+    arch::irq_restore(flags);
+    return cache_alloc_slow(s, gfp, size, caller);
+  }
+  void* obj = m->objects[--m->count];
+  arch::irq_restore(flags);
+  if (kTrackOwners) note_allocated(s, obj, caller);
+  kasan_unpoison(obj, size);
+  return gfp & __GFP_ZERO ? memset(obj, 0, size) : obj;
+}
+
+noinline void cache_free_slow(kmem_cache* s, void* obj) {
+  IrqGuard irq;
+  Magazine* m = s->magazines[arch::cpu_id()];
+  if (m->count == s->capacity) flush(s, m, s->batch);
+  m->objects[m->count++] = obj;
 }
 
 inline __attribute__((always_inline)) void cache_free(kmem_cache* s, void* obj, unsigned long caller) {
   if (kTrackOwners) note_freed(s, obj, caller);
-  if (!(s->flags & SLAB_TYPESAFE_BY_RCU)) kasan_poison(obj, s->size);
-  IrqGuard irq;
+  if (kKasan && !(s->flags & SLAB_TYPESAFE_BY_RCU)) kasan_poison(obj, s->size);
+  unsigned long flags = arch::irq_save();
   Magazine* m = s->magazines[arch::cpu_id()];
-  if (m->count == s->capacity) [[unlikely]]
-    flush(s, m, s->batch);
+  if (m->count == s->capacity) [[unlikely]] {
+    arch::irq_restore(flags);
+    return cache_free_slow(s, obj);
+  }
   m->objects[m->count++] = obj;
+  arch::irq_restore(flags);
 }
 
 // Nobody uses the cache any more, on any CPU.

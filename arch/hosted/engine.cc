@@ -232,9 +232,14 @@ namespace arch {
 HOSTED_ENGINE __attribute__((__noinline__)) CpuBlock& cpu_block() { return this_cpu().block; }
 HOSTED_ENGINE __attribute__((__noinline__)) unsigned cpu_id() { return engine.current; }
 HOSTED_ENGINE __attribute__((__noinline__)) int preempt_count() { return this_cpu().block.preempt_count; }
-HOSTED_ENGINE __attribute__((__noinline__)) void preempt_count_add(int n) { this_cpu().block.preempt_count += n; }
+HOSTED_ENGINE __attribute__((__noinline__)) void preempt_count_add(int n) {
+  int& count = this_cpu().block.preempt_count;
+  count = static_cast<int>(static_cast<u32>(count) + static_cast<u32>(n));  // bit 31 comes and goes by adding it
+}
 HOSTED_ENGINE __attribute__((__noinline__)) bool preempt_count_dec_and_test() {
-  return --this_cpu().block.preempt_count == 0;
+  int& count = this_cpu().block.preempt_count;
+  count = static_cast<int>(static_cast<u32>(count) - 1);
+  return count == 0;
 }
 HOSTED_ENGINE CpuBlock& cpu_block_of(unsigned cpu) { return engine.cpus[cpu].block; }
 

@@ -153,11 +153,11 @@ void softirq_init() {
 }
 void spawn_ksoftirqd() {
   unsigned cpu;
-  for_each_possible_cpu(cpu) {
-    task_struct* t = kthread_create_on_cpu(ksoftirqd_main, nullptr, cpu, "ksoftirqd/%u");
+  for_each_online_cpu(cpu) {
+    if (softirqs->thread.on(cpu)) continue;
+    task_struct* t = kthread_run_on_cpu(ksoftirqd_main, nullptr, cpu, "ksoftirqd/%u");
     if (IS_ERR(t)) panic("cannot make ksoftirqd");
     WRITE_ONCE(softirqs->thread.on(cpu), t);
-    if (cpu_online(cpu)) wake_up_process(t);
   }
 }
 void softirq_quiesce() {

@@ -6,6 +6,6 @@
 #include "init/report.hh"
 
 void softirq_init();
-void spawn_ksoftirqd();  // after kthreadd; a thread for each possible CPU
+void spawn_ksoftirqd();  // after kthreadd, and after CPUs came up: a thread for each online CPU without one. May sleep
 void softirq_quiesce();
 void softirq_exit(LeakReport& report);

@@ -140,19 +140,25 @@ from_user:
 	mov	PT_ORIG_AX(%rsp), %rax
 	movq	$-1, PT_ORIG_AX(%rsp)		// E-5
 	mov	%gs:CPU_LOOP_SP, %rsp
-	cmp	$0x20, %edi
-	jae	1f
-	mov	%edi, %ecx
+	cmp	$0x0e, %edi
+	jne	2f
 	shl	$32, %rax
-	shl	$8, %ecx
-	xor	%edx, %edx
-	cmp	$0x0e00, %ecx
-	je	2f
-	lea	EXIT_EXCEPTION(%rax, %rcx), %rax
+	mov	%cr2, %rdx
+	add	$(EXIT_FAULT | 0x0e00), %rax
 	pop	%rbp
 	ret
-2:	mov	%cr2, %rdx
-	lea	EXIT_FAULT(%rax, %rcx), %rax
+2:	cmp	$0x20, %edi
+	jae	1f
+	push	%rdi
+	push	%rdi
+	mov	%eax, %esi
+	call	x86_exception_status		// (vector, error): some vectors have their error code in registers
+	pop	%rdi
+	pop	%rdi
+	shl	$32, %rax
+	shl	$8, %edi
+	lea	EXIT_EXCEPTION(%rax, %rdi), %rax
+	xor	%edx, %edx
 	pop	%rbp
 	ret
 1:	call	x86_handle_irq			// (vector, regs), on the loop's stack

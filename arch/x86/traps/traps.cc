@@ -157,6 +157,29 @@ extern "C" void x86_kernel_exception(unsigned vector, pt_regs* regs, unsigned er
   oops(kNames[vector & 31], regs, error);
 }
 
+// An exception from user mode, interrupts off and the user's FPU state in the registers: what caused it, as the kernel's
+// generic part wants it. #DB: DR6. #MF, #XM: the status bits of unmasked floating-point exceptions.
+extern "C" u32 x86_exception_status(unsigned vector, u32 error) {
+  switch (vector) {
+    case 1: {
+      unsigned long dr6;
+      asm volatile("mov %%dr6, %0; mov %1, %%dr6" : "=&r"(dr6) : "r"(0xffff0ff0ul));
+      return static_cast<u32>(dr6) & 0x400f;
+    }
+    case 16: {
+      u16 status, control;
+      asm volatile("fnstsw %0; fnstcw %1" : "=m"(status), "=m"(control));
+      return status & ~control & 0x3f;
+    }
+    case 19: {
+      u32 mxcsr;
+      asm volatile("stmxcsr %0" : "=m"(mxcsr));
+      return mxcsr & ~(mxcsr >> 7) & 0x3f;
+    }
+  }
+  return error;
+}
+
 extern "C" void x86_paranoid_exception(unsigned vector, pt_regs* regs, unsigned error) {
   switch (vector) {
     case 8: double_fault(regs, error);
