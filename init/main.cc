@@ -12,6 +12,7 @@
 #include "init/params.hh"
 #include "init/start_init.hh"
 #include "init/version.hh"
+#include "kernel/cpu/smp.hh"
 #include "kernel/exit/exit.hh"
 #include "kernel/fork/fork.hh"
 #include "kernel/rcu/rcu.hh"
@@ -32,7 +33,7 @@ SystemState system_state;
 #define FOR_EACH_EARLY_STEP(X)                                                                                      \
   X(task) X(cpu) X(printk) X(params) X(page_alloc) X(slab) X(vmalloc) X(radix) X(sync) X(wait) X(sched) X(rcu) X(timekeeping) X(timers) X(hrtimers) X(softirq) X(kthread)
 #define FOR_EACH_LATE_STEP(X)                                                                                       \
-  X(random) X(crng) X(pid) X(cred) X(mm) X(fork) X(signal) X(posix_timers) X(futex) X(filemap) X(vfs) X(pipe) X(ramfs) X(chrdev) X(tty) X(proc) X(exec)
+  X(random) X(crng) X(pid) X(cred) X(mm) X(fork) X(signal) X(posix_timers) X(futex) X(filemap) X(vfs) X(pipe) X(ramfs) X(chrdev) X(tty) X(proc) X(exec) X(smp)
 FOR_EACH_EARLY_STEP(DECLARE_STEP)
 FOR_EACH_LATE_STEP(DECLARE_STEP)
 
@@ -106,6 +107,7 @@ void run_kunit_and_stop() {
 
 int kernel_init(void*) {
   wait_for_completion(&kthreadd_done);  // B-46
+  smp_start_cpus();
   spawn_ksoftirqd();
   system_state = SYSTEM_RUNNING;
   run_kunit_and_stop();

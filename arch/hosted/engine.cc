@@ -124,6 +124,7 @@ void handle_console() {
 
 void handle_pending(unsigned pending) {
   if (pending & kPendingTimer) timer_interrupt();
+  if (pending >> static_cast<unsigned>(arch::Ipi::Stop) & 1) this_cpu().stopping = true;
   for (unsigned ipi = 0; ipi < 8; ipi++)
     if (pending >> ipi & 1) handle_ipi(static_cast<arch::Ipi>(ipi));
   if (pending & kPendingConsole) handle_console();
@@ -213,6 +214,7 @@ extern "C" HOSTED_ENGINE __attribute__((__noinline__)) task_struct* hosted_curre
 extern "C" HOSTED_ENGINE void hosted_cpu_relax() {
   hosted::Cpu& me = this_cpu();
   if (!engine.alive) return;
+  if (me.stopping && !me.irqs_on) me.halted = true;  // its stack may be gone before it would be chosen again
   if (me.irqs_on && me.pending) return hosted::deliver_interrupts(nullptr);
   me.relaxing = true;
   hosted::CpuSet spinners = hosted::relaxing_cpus(), able = hosted::runnable_cpus();

@@ -20,6 +20,7 @@ struct Cpu {
   bool idle;      // in idle_wait()
   bool burning;   // a user program spends virtual time
   bool relaxing;  // in cpu_relax()
+  bool stopping;  // has taken Ipi::Stop
   bool halted;    // for good
   unsigned pending;
   u64 deadline;  // of the one-shot timer, or kNever

@@ -7,6 +7,7 @@
 
 #include "kernel/entry/entry.hh"
 #include "kernel/entry/rseq.hh"
+#include "kernel/cpu/cpu.hh"
 #include "kernel/exit/exit.hh"
 #include "kernel/sched/sched.hh"
 #include "kernel/time/time.hh"
@@ -91,6 +92,7 @@ void handle_ipi(arch::Ipi what) {
     case arch::Ipi::TimerBroadcast: timer_interrupt(); break;
     case arch::Ipi::Stop:
       arch::irq_disable();
+      set_cpu_online(arch::cpu_id(), false);  // the last thing this CPU writes
       for (;;) arch::cpu_relax();
   }
 }

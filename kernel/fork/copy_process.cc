@@ -175,9 +175,16 @@ int idle_dummy(void*) { BUG(); }
 }  // namespace
 
 task_struct* fork_idle(unsigned cpu) {
-  auto idle = copy_process({.flags = CLONE_VM, .kthread = true, .idle = true, .fn = idle_dummy});
+  auto idle = copy_process({.flags = CLONE_VM | CLONE_FS | CLONE_FILES, .kthread = true, .idle = true, .fn = idle_dummy});
   if (!idle) return nullptr;
   snprintf((*idle)->comm, sizeof((*idle)->comm), "swapper/%u", cpu);
   init_idle(*idle, cpu);
   return *idle;
+}
+
+// As if the last stage of its making had failed.
+void unmake_idle(task_struct* idle) {
+  const kernel_clone_args args{.kthread = true, .idle = true};
+  NewTask whole(args);
+  whole.adopt_idle(idle);
 }

@@ -23,5 +23,6 @@ Result<pid_t> kernel_clone(kernel_clone_args args);                     // may s
 pid_t kernel_thread(int (*fn)(void*), void* arg, unsigned long flags);  // or -errno
 pid_t user_mode_thread(int (*fn)(void*), void* arg, unsigned long flags);
 task_struct* fork_idle(unsigned cpu);  // null: no memory
+void unmake_idle(task_struct* idle);   // its CPU has stopped
 
 void mm_release_vfork(task_struct* t);  // completes t->vfork_done once (F-96); used by exec and exit

@@ -23,6 +23,14 @@ class NewTask {
   // S29..S32: makes it visible to all. EINTR or ENOMEM if current is being killed or the namespace dies; later nothing fails.
   Result<task_struct*> publish(ForkSignals& signals);
 
+  // Owns all that an idle task has, so that the destructor gives it back.
+  void adopt_idle(task_struct* idle) {
+    t_ = idle;
+    for (Stage s : {Stage::Task, Stage::Creds, Stage::Kthread, Stage::Files, Stage::Fs, Stage::Sighand, Stage::Signal,
+                    Stage::Namespaces, Stage::Thread})
+      owns(s);
+  }
+
  private:
   void undo();
   void owns(Stage s) { done_ |= 1u << static_cast<unsigned>(s); }

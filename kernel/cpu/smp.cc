@@ -1,0 +1,72 @@
+// The CPUs other than the first: their idle tasks, their start, their end (spec 10 section 6.3, section 9 row of smp_init).
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/cpu/smp.hh"
+
+#include <linux/irqflags.h>
+#include <linux/preempt.h>
+#include <linux/printk.h>
+
+#include "arch/contract/arch.hh"
+#include "init/params.hh"
+#include "init/report.hh"
+#include "kernel/cpu/cpu.hh"
+#include "kernel/fork/fork.hh"
+#include "kernel/sched/rq.hh"
+#include "kernel/time/time.hh"
+#include "mm/mm_struct.hh"
+
+namespace {
+
+constinit task_struct* idles[NR_CPUS];  // written before the CPU starts, cleared after it has stopped
+
+template <class F>
+void for_each_other_cpu(F f) {
+  for (unsigned cpu = 1; cpu < nr_cpu_ids; cpu++) f(cpu);
+}
+
+// The idle task may still borrow the address space of whoever ran there last.
+void retire_idle(unsigned cpu) {
+  task_struct* idle = idles[cpu];
+  if (!idle) return;
+  if (mm_struct* mm = idle->active_mm) mmdrop(mm);
+  cpu_rq(cpu)->idle = cpu_rq(cpu)->curr = nullptr;
+  unmake_idle(idle);
+  idles[cpu] = nullptr;
+}
+
+}  // namespace
+
+// While init_task is current: what the idle tasks share (files, directories) must be the kernel's, not some process's.
+void smp_init() {
+  for_each_other_cpu([](unsigned cpu) { idles[cpu] = fork_idle(cpu); });
+}
+
+void smp_start_cpus() {
+  long limit = boot_param_long("maxcpus", NR_CPUS);
+  for_each_other_cpu([limit](unsigned cpu) {
+    if (!idles[cpu] || static_cast<long>(num_online_cpus()) >= limit) return;
+    if (Result<void> r = arch::start_cpu(cpu, idles[cpu]); !r) return (void)pr_err("CPU%u does not start: %d\n", cpu, r.error().code());
+    while (!cpu_online(cpu)) arch::cpu_relax();
+  });
+  if (num_online_cpus() > 1) pr_info("smp: %u CPUs\n", num_online_cpus());
+}
+
+// First code of a CPU, on its idle task, interrupts and preemption off.
+[[noreturn]] void cpu_startup() {
+  mmgrab(&init_mm);
+  current->active_mm = &init_mm;
+  tick_cpu_startup();
+  set_cpu_online(arch::cpu_id(), true);  // pairs with the wait in smp_start_cpus: all of the above is done
+  local_irq_enable();
+  cpu_startup_idle();
+}
+
+// On the boot CPU's idle task, with nothing else alive: the others are idle. They never leave the stop interrupt, so that
+// their stacks may go.
+void smp_exit(LeakReport&) {
+  for_each_other_cpu([](unsigned cpu) {
+    if (cpu_online(cpu)) arch::send_ipi(cpu, arch::Ipi::Stop);
+    while (cpu_online(cpu)) arch::cpu_relax();
+    retire_idle(cpu);
+  });
+}

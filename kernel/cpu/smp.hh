@@ -1,0 +1,9 @@
+// The CPUs other than the first.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "arch/contract/arch.hh"
+
+void smp_init();                      // their idle tasks; init_task is current
+void smp_start_cpus();                // pid 1; returns once they are online
+[[noreturn]] void cpu_startup();      // called by the machine on each of them
+void smp_exit(struct LeakReport&);    // the boot CPU's idle task
