@@ -150,9 +150,6 @@ boot_gdt_pointer_high:
 
 	.section .bss.page_aligned, "aw", @nobits
 	.balign	16384
-	.globl	init_stack
-init_stack:
-	.skip	16384
 	.globl	boot_pml4
 boot_pml4:
 	.skip	4096
@@ -160,6 +157,12 @@ boot_pdpt:
 	.skip	4096
 boot_pdpt_high:
 	.skip	4096
+	.globl	init_stack_guard
+init_stack_guard:			// unmapped in the final tables
+	.skip	4096
+	.globl	init_stack
+init_stack:
+	.skip	16384
 boot_pd:
 	.skip	4 * 4096
 

@@ -8,7 +8,7 @@
 
 extern "C" {
 extern unsigned char image_start[], text_start[], text_end[], rodata_start[], rodata_end[], data_start[], bss_start[],
-    image_end[];
+    image_end[], init_stack_guard[];
 }
 
 namespace x86 {

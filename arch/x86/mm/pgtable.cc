@@ -56,7 +56,7 @@ u64 image_flags(unsigned long va) {
 
 void map_image() {
   for (auto va = reinterpret_cast<unsigned long>(image_start); va < reinterpret_cast<unsigned long>(image_end); va += 4096)
-    early_map(va, va - kImageBase, image_flags(va) | global_bit());
+    if (va != reinterpret_cast<unsigned long>(init_stack_guard)) early_map(va, va - kImageBase, image_flags(va) | global_bit());
 }
 
 // What is read-only in the image is so in the direct map too; its huge pages there are split.
