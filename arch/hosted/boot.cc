@@ -167,7 +167,7 @@ HOSTED_ENGINE void report_task(const task_struct* t) {
   const Cpu* c = cpu_running(t);
   printk(KERN_DEFAULT "task %d \"%s\" state %#x flags %#x %s%d\n", t->pid, t->comm, READ_ONCE(t->__state), t->flags,
          c ? "on cpu " : "last cpu ", t->cpu);
-  arch::dump_stack_of(t);
+  if (t->stack) arch::dump_stack_of(t);  // a zombie has none
 }
 
 }  // namespace

@@ -52,14 +52,14 @@ bool do_notify_parent(task_struct* t, int sig) {
   if (waitqueue_active(&pid->wait_pidfd)) wake_up_all(&pid->wait_pidfd);
   // a parent that is another program by now knows nothing of a signal that its predecessor chose.
   if (sig != SIGCHLD && t->parent_exec_id != parent->self_exec_id) sig = SIGCHLD;
-  bool autoreap = false;
+  bool autoreap = parent == &init_task;  // the idle task never waits: init and kthreadd end only with the world
   {
     IrqSpinGuard guard(parent->sighand->siglock);
     const struct sigaction& sa = parent->sighand->action[SIGCHLD - 1].sa;
     bool send = sig > 0 && sig <= _NSIG;
     if (!t->ptrace && sig == SIGCHLD) {
       const bool ignored = sa.sa_handler == SIG_IGN;
-      autoreap = ignored || (sa.sa_flags & SA_NOCLDWAIT);
+      autoreap |= ignored || (sa.sa_flags & SA_NOCLDWAIT);
       send &= !ignored;
     }
     if (send) {
