@@ -3,10 +3,11 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 
-#include "fs/proc/seq_file.hh"
 #include "fs/ramfs/internal.hh"
 #include "fs/ramfs/ramfs.hh"
 #include "mm/page_alloc.hh"
+
+void seq_printf(seq_file* m, const char* fmt, ...) __attribute__((format(printf, 2, 3)));  // fs/proc/seq_file.hh
 
 namespace {
 
