@@ -26,6 +26,12 @@ inline int mm_counter_of(const page* p) {
 }
 inline bool page_is_anon(const page* p) { return READ_ONCE(p->flags) & (1ul << PG_anon); }
 
+// Before rss falls: remembers the highest (VmHWM).
+inline void update_hiwater_rss(mm_struct* mm) {
+  unsigned long rss = get_mm_rss(mm);
+  if (rss > READ_ONCE(mm->hiwater_rss)) WRITE_ONCE(mm->hiwater_rss, rss);
+}
+
 // ---- Settings (/proc/sys/vm); read without a lock ---------------------------------------------------------------------
 struct MmSettings {
   int overcommit_memory = 0;            // 0 heuristic, 1 always, 2 strict
@@ -98,5 +104,6 @@ address_space* vma_mapping(const vm_area_struct* vma);  // null: private anonymo
 
 void pgtable_caches_init();
 void pgtable_caches_drain();
+unsigned long pgtable_caches_shrink();  // pages freed; any task context
 bool vma_caches_init();
 void vma_caches_exit();

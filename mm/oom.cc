@@ -92,6 +92,9 @@ bool kill_victim(task_struct* victim, long points) {
 
 }  // namespace
 
+// Before anybody dies: what mm keeps for speed alone. Page-cache pages are the files themselves here, so there is nothing else.
+unsigned long try_to_free_pages(unsigned, gfp_t) { return pgtable_caches_shrink(); }
+
 // M-84
 long oom_badness(task_struct* p, unsigned long totalpages) {
   if (is_global_init(p) || (p->flags & PF_KTHREAD)) return kNever;

@@ -57,6 +57,12 @@ void pgtable_caches_init() {
   pgds.limit = 16;
 }
 
+unsigned long pgtable_caches_shrink() {
+  unsigned long n = 0;
+  for (; void* t = tables.take(); n++) free_page(reinterpret_cast<unsigned long>(t));
+  return n;
+}
+
 void pgtable_caches_drain() {
   while (void* t = tables.take()) free_page(reinterpret_cast<unsigned long>(t));
   while (void* t = pgds.take()) {
@@ -140,6 +146,8 @@ void TlbGather::zap_run(pte_t* pte, unsigned long addr, unsigned long end) {
     if (last) note(first, last);
     if (count_ == kBatch) finish();
   }
+  if (!last) return;
+  if (scope_ == Part) update_hiwater_rss(mm_);
   for (int i = 0; i < NR_MM_COUNTERS; i++)
     if (rss[i]) add_mm_counter(mm_, i, rss[i]);
 }
