@@ -1,0 +1,270 @@
+// /proc/PID: the directory of a process, of a thread, and of a process's descriptors.
+// SPDX-License-Identifier: Apache-2.0
+#include <linux/kernel.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "fs/proc/proc.hh"
+#include "kernel/cred/cred.hh"
+#include "kernel/pid/pid.hh"
+#include "kernel/pid/pid_namespace.hh"
+#include "kernel/sync/guards.hh"
+#include "mm/mm_struct.hh"
+
+namespace {
+
+class TaskRef {
+ public:
+  explicit TaskRef(task_struct* t) : t_(t) {}
+  TaskRef(const TaskRef&) = delete;
+  ~TaskRef() {
+    if (t_) put_task_struct(t_);
+  }
+  task_struct* get() const { return t_; }
+  task_struct* operator->() const { return t_; }
+  explicit operator bool() const { return t_; }
+
+ private:
+  task_struct* t_;
+};
+
+// ---- Files -----------------------------------------------------------------------------------------------------------------
+
+int show_entry(seq_file* m) {
+  const inode* i = file_inode(m->seq_owner);
+  TaskRef t(get_proc_task(i));
+  if (!t) return -ESRCH;
+  return proc_inode(i)->entry->show(m, t.get());
+}
+int open_entry(inode*, file* f) { return seq_open_show(f, show_entry, nullptr); }
+int release_entry(inode*, file* f) { return seq_release(f); }
+constexpr file_operations kEntryFops = {
+    .llseek = seq_lseek, .read_iter = seq_read_iter, .open = open_entry, .release = release_entry};
+
+// May the caller look through the links of t (ptrace's read rule, without a tracer's)?
+bool may_look(task_struct* t) {
+  const struct cred *c = current_cred(), *o = t->real_cred;
+  if (same_thread_group(t, current)) return true;
+  bool same = uid_eq(c->fsuid, o->euid) && uid_eq(c->fsuid, o->suid) && uid_eq(c->fsuid, o->uid) &&
+              gid_eq(c->fsgid, o->egid) && gid_eq(c->fsgid, o->sgid) && gid_eq(c->fsgid, o->gid);
+  return same || capable(CAP_SYS_PTRACE);
+}
+
+// ---- Links -----------------------------------------------------------------------------------------------------------------
+
+Result<path> target_of(inode* i) {
+  TaskRef t(get_proc_task(i));
+  if (!t) return fail(ENOENT);
+  if (!may_look(t.get())) return fail(EACCES);
+  const ProcInode* p = proc_inode(i);
+  if (p->entry) return p->entry->link(t.get());
+  FileRef f(fget_task(t.get(), static_cast<unsigned>(p->fd)));
+  if (!f) return fail(ENOENT);
+  path_get(&f->f_path);
+  return f->f_path;
+}
+
+Result<LinkTarget> jump(dentry*, inode* i) { return LinkTarget{.jump = TRY(target_of(i))}; }
+
+Result<long> read_link(dentry* d, char* buf, size_t size) {
+  PathRef where(TRY(target_of(d->d_inode)));
+  char* page = static_cast<char*>(kmalloc(PATH_MAX, GFP_KERNEL));
+  if (!page) return fail(ENOMEM);
+  Result<char*> text = d_path(where.get(), page, PATH_MAX);
+  long n = 0;
+  if (text) {
+    n = static_cast<long>(min(strlen(*text), size));
+    memcpy(buf, *text, static_cast<size_t>(n));
+  }
+  kfree(page);
+  if (!text) return std::unexpected<Errno>(text.error());
+  return n;
+}
+constexpr inode_operations kLinkIops = {.get_link = jump, .readlink = read_link};
+
+// ---- The directory of a process -----------------------------------------------------------------------------------------------
+
+const PidEntry* find_entry(std::string_view name, bool thread) {
+  for (const PidEntry* e = kPidEntries; e->name; e++)
+    if (name == e->name && (!thread || e->in_task)) return e;
+  return nullptr;
+}
+
+void attach_entry(ProcInode* i, const PidEntry* e) {
+  i->entry = e;
+  switch (e->kind) {
+    case PidKind::File: i->vfs.i_fop = &kEntryFops; break;
+    case PidKind::Raw: i->vfs.i_fop = e->fops; break;
+    case PidKind::Link: i->vfs.i_op = &kLinkIops; break;
+    case PidKind::Directory:
+      i->vfs.i_op = strcmp(e->name, "fd") == 0 ? &fd_dir_iops : &task_dir_iops;
+      i->vfs.i_fop = strcmp(e->name, "fd") == 0 ? &fd_dir_fops : &task_dir_fops;
+      set_nlink(&i->vfs, 2);
+      break;
+  }
+}
+
+umode_t mode_of(const PidEntry* e) {
+  return static_cast<umode_t>(e->mode | (e->kind == PidKind::Link ? S_IFLNK : e->kind == PidKind::Directory ? S_IFDIR : S_IFREG));
+}
+
+Result<dentry*> pid_lookup(inode* dir, std::string_view name, dentry* parent) {
+  ProcInode* p = proc_inode(dir);
+  const PidEntry* e = find_entry(name, p->thread);
+  TaskRef t(get_proc_task(dir));
+  if (!e || !t) return fail(ENOENT);
+  ProcInode* i = new_proc_inode(dir->i_sb, mode_of(e), p->pid);
+  if (i) {
+    attach_entry(i, e);
+    i->thread = p->thread;
+    set_pid_owner(i, t.get());
+  }
+  return proc_child(parent, name, i);
+}
+
+int pid_iterate(file* f, dir_context* ctx) {
+  const inode* dir = file_inode(f);
+  if (!TaskRef(get_proc_task(dir))) return -ENOENT;
+  if (!dir_emit_dots(f, ctx)) return 0;
+  loff_t at = 2;
+  for (const PidEntry* e = kPidEntries; e->name; e++) {
+    if (proc_inode(dir)->thread && !e->in_task) continue;
+    if (ctx->pos > at++) continue;
+    unsigned type = e->kind == PidKind::Link ? DT_LNK : e->kind == PidKind::Directory ? DT_DIR : DT_REG;
+    if (!dir_emit(ctx, e->name, static_cast<int>(strlen(e->name)), dir->i_ino + static_cast<u64>(at), type)) return 0;
+    ctx->pos = at;
+  }
+  return 0;
+}
+
+// ---- fd --------------------------------------------------------------------------------------------------------------------
+
+int number(std::string_view name) {
+  if (name.empty() || name.size() > 9) return -1;
+  int n = 0;
+  for (char c : name) {
+    if (c < '0' || c > '9') return -1;
+    n = n * 10 + (c - '0');
+  }
+  return n;
+}
+
+umode_t fd_mode(const file* f) {
+  return static_cast<umode_t>(S_IFLNK | (f->f_mode & FMODE_READ ? 0500 : 0) | (f->f_mode & FMODE_WRITE ? 0300 : 0));
+}
+
+Result<dentry*> fd_lookup(inode* dir, std::string_view name, dentry* parent) {
+  TaskRef t(get_proc_task(dir));
+  int fd = number(name);
+  if (!t || fd < 0) return fail(ENOENT);
+  FileRef f(fget_task(t.get(), static_cast<unsigned>(fd)));
+  if (!f) return fail(ENOENT);
+  ProcInode* i = new_proc_inode(dir->i_sb, fd_mode(f.get()), proc_inode(dir)->pid);
+  if (i) {
+    i->fd = fd;
+    i->vfs.i_op = &kLinkIops;
+    set_pid_owner(i, t.get());
+  }
+  return proc_child(parent, name, i);
+}
+
+unsigned max_fds(task_struct* t) {
+  SpinGuard guard(t->alloc_lock);
+  return t->files ? READ_ONCE(t->files->fdt)->max_fds : 0;
+}
+
+int fd_iterate(file* f, dir_context* ctx) {
+  TaskRef t(get_proc_task(file_inode(f)));
+  if (!t) return -ENOENT;
+  if (!may_look(t.get())) return -EACCES;
+  if (!dir_emit_dots(f, ctx)) return 0;
+  for (unsigned fd = static_cast<unsigned>(ctx->pos - 2), n = max_fds(t.get()); fd < n; fd++) {
+    if (!FileRef(fget_task(t.get(), fd))) continue;
+    char name[12];
+    int len = snprintf(name, sizeof(name), "%u", fd);
+    ctx->pos = fd + 2;
+    if (!dir_emit(ctx, name, len, file_inode(f)->i_ino + fd + 1, DT_LNK)) return 0;
+    ctx->pos++;
+  }
+  return 0;
+}
+
+// ---- task --------------------------------------------------------------------------------------------------------------------
+
+Result<dentry*> task_lookup(inode* dir, std::string_view name, dentry* parent) {
+  TaskRef leader(get_proc_task(dir));
+  int nr = number(name);
+  if (!leader || nr <= 0) return fail(ENOENT);
+  TaskRef t(find_get_task_by_vpid(nr));
+  if (!t || !same_thread_group(t.get(), leader.get())) return fail(ENOENT);
+  return lookup_pid_dir(parent, nr, true);
+}
+
+int task_iterate(file* f, dir_context* ctx) {
+  TaskRef leader(get_proc_task(file_inode(f)));
+  if (!leader) return -ENOENT;
+  if (!dir_emit_dots(f, ctx)) return 0;
+  for (loff_t skip = ctx->pos - 2;; skip++) {
+    int nr = 0;
+    {
+      RcuReadGuard rcu;
+      if (!READ_ONCE(leader->sighand)) return 0;
+      loff_t at = 0;
+      task_struct* t;
+      for_each_thread(leader.get(), t) {
+        if (at++ != skip) continue;
+        nr = task_pid_vnr(t);
+        break;
+      }
+    }
+    if (!nr) return 0;
+    char name[12];
+    int len = snprintf(name, sizeof(name), "%d", nr);
+    if (!dir_emit(ctx, name, len, static_cast<u64>(nr) << 16 | 1, DT_DIR)) return 0;
+    ctx->pos++;
+  }
+}
+
+}  // namespace
+
+constinit const inode_operations pid_dir_iops = {.lookup = pid_lookup};
+constinit const file_operations pid_dir_fops = {.iterate_shared = pid_iterate};
+constinit const inode_operations fd_dir_iops = {.lookup = fd_lookup};
+constinit const file_operations fd_dir_fops = {.iterate_shared = fd_iterate};
+constinit const inode_operations task_dir_iops = {.lookup = task_lookup};
+constinit const file_operations task_dir_fops = {.iterate_shared = task_iterate};
+
+task_struct* get_proc_task(const inode* i) {
+  RcuReadGuard rcu;
+  task_struct* t = pid_task(proc_inode(i)->pid, PIDTYPE_PID);
+  return t ? get_task_struct(t) : nullptr;
+}
+
+// Root owns what an undumpable process shows (its directory excepted).
+void set_pid_owner(ProcInode* i, task_struct* t) {
+  RcuReadGuard rcu;
+  const struct cred* c = rcu_dereference(t->real_cred);
+  i->vfs.i_uid = c->euid;
+  i->vfs.i_gid = c->egid;
+  const mm_struct* mm = READ_ONCE(t->mm);
+  if (mm && get_dumpable(mm) != SUID_DUMP_USER && i->entry) {
+    i->vfs.i_uid = {0};
+    i->vfs.i_gid = {0};
+  }
+}
+
+Result<dentry*> lookup_pid_dir(dentry* parent, int nr, bool thread) {
+  TaskRef t(find_get_task_by_vpid(nr));
+  if (!t) return fail(ENOENT);
+  ProcInode* i = new_proc_inode(parent->d_sb, S_IFDIR | 0555, task_pid(t.get()));
+  if (i) {
+    i->thread = thread;
+    i->vfs.i_op = &pid_dir_iops;
+    i->vfs.i_fop = &pid_dir_fops;
+    set_nlink(&i->vfs, 9);
+    set_pid_owner(i, t.get());
+  }
+  char name[12];
+  int n = snprintf(name, sizeof(name), "%d", nr);
+  return proc_child(parent, std::string_view(name, static_cast<size_t>(n)), i);
+}
