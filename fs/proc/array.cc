@@ -191,7 +191,7 @@ int show_pid_stat(seq_file* m, task_struct* t) {
   Ids ids = view_ids(t);
   SignalView sig = view_signal(t);
   MmRef mm(t);
-  bool whole = thread_group_leader(t) && !proc_inode(file_inode(m->seq_owner))->thread;
+  bool whole = thread_group_leader(t) && !proc_inode(file_inode(m->file))->thread;
   u64 utime, stime;
   unsigned long min_flt = t->min_flt, maj_flt = t->maj_flt;
   if (whole && sig.threads) {
@@ -208,7 +208,7 @@ int show_pid_stat(seq_file* m, task_struct* t) {
   int priority = t->prio - MAX_RT_PRIO;
   seq_printf(m, " %d %d %d 0 %llu %lu %lu %lu", priority, task_nice(t), sig.threads, t->start_boottime / kTickNs,
              mm ? mm->total_vm << 12 : 0, mm ? get_mm_rss(mm.get()) : 0, sig.rss_limit);
-  bool show = mm && proc_inode(file_inode(m->seq_owner))->vfs.i_uid.val == current_cred()->fsuid.val;
+  bool show = mm && proc_inode(file_inode(m->file))->vfs.i_uid.val == current_cred()->fsuid.val;
   seq_printf(m, " %lu %lu %lu 0 0", show ? mm->start_code : mm ? 1ul : 0, show ? mm->end_code : mm ? 1ul : 0, show ? mm->start_stack : 0);
   seq_printf(m, " %llu %llu %llu %llu 0 0 0 %d %d %u %u 0 0 0", static_cast<u64>(t->pending.signal.sig[0]) & 0x7fffffff,
              static_cast<u64>(t->blocked.sig[0]) & 0x7fffffff, sig.ignored & 0x7fffffff, sig.caught & 0x7fffffff, t->exit_signal,

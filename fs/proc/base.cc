@@ -30,16 +30,15 @@ class TaskRef {
 
 // ---- Files -----------------------------------------------------------------------------------------------------------------
 
-int show_entry(seq_file* m) {
-  const inode* i = file_inode(m->seq_owner);
+int show_entry(seq_file* m, void*) {
+  const inode* i = file_inode(m->file);
   TaskRef t(get_proc_task(i));
   if (!t) return -ESRCH;
   return proc_inode(i)->entry->show(m, t.get());
 }
-int open_entry(inode*, file* f) { return seq_open_show(f, show_entry, nullptr); }
-int release_entry(inode*, file* f) { return seq_release(f); }
+int open_entry(inode*, file* f) { return single_open(f, show_entry, nullptr); }
 constexpr file_operations kEntryFops = {
-    .llseek = seq_lseek, .read_iter = seq_read_iter, .open = open_entry, .release = release_entry};
+    .llseek = seq_lseek, .read_iter = seq_read_iter, .open = open_entry, .release = single_release};
 
 // May the caller look through the links of t (ptrace's read rule, without a tracer's)?
 bool may_look(task_struct* t) {

@@ -23,8 +23,8 @@ constinit Late<ProcState> proc;
 
 // ---- Files with a text -------------------------------------------------------------------------------------------------
 
-int open_text(inode* i, file* f) { return seq_open_show(f, proc_inode(i)->file->show, const_cast<ProcFile*>(proc_inode(i)->file)); }
-int release_text(inode*, file* f) { return seq_release(f); }
+int show_text(seq_file* m, void* file) { return static_cast<const ProcFile*>(file)->show(m); }
+int open_text(inode* i, file* f) { return single_open(f, show_text, const_cast<ProcFile*>(proc_inode(i)->file)); }
 
 ssize_t write_text(file* f, const char* user, size_t n, loff_t* pos) {
   const ProcFile* p = proc_inode(file_inode(f))->file;
@@ -45,7 +45,7 @@ constexpr file_operations kTextFops = {
     .write = write_text,
     .read_iter = seq_read_iter,
     .open = open_text,
-    .release = release_text,
+    .release = single_release,
 };
 
 // ---- self and thread-self ------------------------------------------------------------------------------------------------

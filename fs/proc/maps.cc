@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/kernel.h>
 #include <linux/rwsem.h>
-#include <linux/slab.h>
 
 #include "fs/proc/proc.hh"
 #include "kernel/sync/guards.hh"
@@ -10,18 +9,18 @@
 
 namespace {
 
+// Blanks until `column` characters after `line`, and one in any case.
+void pad_to(seq_file* m, size_t line, size_t column) {
+  do {
+    seq_putc(m, ' ');
+  } while (!seq_has_overflowed(m) && m->count - line < column);
+}
+
 const char* special_name(const mm_struct* mm, vm_area_struct* vma) {
   if (vma->vm_ops && vma->vm_ops->name) return vma->vm_ops->name(vma);
   if (vma->vm_start <= mm->brk && vma->vm_end > mm->start_brk && mm->start_brk != mm->brk) return "[heap]";
   if (vma->vm_start <= mm->start_stack && vma->vm_end >= mm->start_stack) return "[stack]";
   return nullptr;
-}
-
-void show_file_name(seq_file* m, const file* f) {
-  char* page = static_cast<char*>(kmalloc(PATH_MAX, GFP_KERNEL));
-  if (!page) return;
-  if (Result<char*> text = d_path(&f->f_path, page, PATH_MAX)) seq_escape(m, *text, "\n");
-  kfree(page);
 }
 
 void show_area(seq_file* m, const mm_struct* mm, vm_area_struct* vma) {
@@ -35,10 +34,10 @@ void show_area(seq_file* m, const mm_struct* mm, vm_area_struct* vma) {
              MAJOR(dev), MINOR(dev), i ? i->i_ino : 0);
   seq_putc(m, ' ');
   if (f) {
-    seq_pad_to(m, line, 73);
-    show_file_name(m, f);
+    pad_to(m, line, 73);
+    seq_path_text(m, &f->f_path, "\n");
   } else if (const char* name = special_name(mm, vma)) {
-    seq_pad_to(m, line, 73);
+    pad_to(m, line, 73);
     seq_puts(m, name);
   }
   seq_putc(m, '\n');

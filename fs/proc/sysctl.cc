@@ -1,0 +1,94 @@
+// /proc/sys. A row shows a variable; one that may be written says what values it takes.
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/proc/sysctl.hh"
+
+#include <linux/kernel.h>
+#include <linux/kstrtox.h>
+#include <linux/string.h>
+
+#include "init/version.hh"
+#include "kernel/cred/cred.hh"
+#include "kernel/nsproxy/nsproxy.hh"
+#include "kernel/pid/pid.hh"
+#include "mm/internal.hh"
+
+namespace {
+
+struct IntVariable {
+  int* value;
+  int low, high;
+};
+
+// Show and store of an int; the row's data is an IntVariable.
+template <const IntVariable& V>
+int show_int(seq_file* m) {
+  seq_printf(m, "%d\n", READ_ONCE(*V.value));
+  return 0;
+}
+template <const IntVariable& V>
+long store_int(const ProcFile*, char* text, size_t n) {
+  int v;
+  if (kstrtoint(strim(text), 0, &v)) return -EINVAL;
+  if (v < V.low || v > V.high) return -EINVAL;
+  WRITE_ONCE(*V.value, v);
+  return static_cast<long>(n);
+}
+template <const IntVariable& V>
+constexpr ProcFile int_row(const char* name) {
+  return {name, 0644, show_int<V>, store_int<V>, nullptr};
+}
+
+constexpr IntVariable kPidMax{&pid_max, 301, 4194304};
+constexpr IntVariable kThreadsMax{&max_threads, 20, 0x3fffffff};
+constexpr IntVariable kRandomize{&mm_settings.randomize_va_space, 0, 2};
+constexpr IntVariable kOvercommit{&mm_settings.overcommit_memory, 0, 2};
+constexpr IntVariable kOvercommitRatio{&mm_settings.overcommit_ratio, 0, 0x7fffffff};
+constexpr IntVariable kMaxMapCount{&mm_settings.max_map_count, 0, 0x7fffffff};
+
+int show_ostype(seq_file* m) {
+  seq_puts(m, UTS_SYSNAME "\n");
+  return 0;
+}
+int show_osrelease(seq_file* m) {
+  seq_puts(m, UTS_RELEASE "\n");
+  return 0;
+}
+int show_os_version(seq_file* m) {
+  seq_puts(m, UTS_VERSION "\n");
+  return 0;
+}
+int show_hostname(seq_file* m) {
+  seq_printf(m, "%s\n", utsname()->nodename);
+  return 0;
+}
+long store_hostname(const ProcFile*, char* text, size_t n) {
+  if (!capable(CAP_SYS_ADMIN)) return -EPERM;
+  text[strcspn(text, "\n")] = 0;
+  strscpy(utsname()->nodename, text, sizeof(utsname()->nodename));
+  return static_cast<long>(n);
+}
+
+constexpr ProcFile kKernelFiles[] = {
+    {"hostname", 0644, show_hostname, store_hostname, nullptr},
+    {"osrelease", 0444, show_osrelease, nullptr, nullptr},
+    {"ostype", 0444, show_ostype, nullptr, nullptr},
+    int_row<kPidMax>("pid_max"),
+    int_row<kRandomize>("randomize_va_space"),
+    int_row<kThreadsMax>("threads-max"),
+    {"version", 0444, show_os_version, nullptr, nullptr},
+    {},
+};
+constexpr ProcFile kVmFiles[] = {
+    int_row<kMaxMapCount>("max_map_count"),
+    int_row<kOvercommit>("overcommit_memory"),
+    int_row<kOvercommitRatio>("overcommit_ratio"),
+    {},
+};
+
+}  // namespace
+
+constinit const ProcDir kSysctlDirs[] = {
+    {"kernel", kKernelFiles, nullptr},
+    {"vm", kVmFiles, nullptr},
+    {},
+};

@@ -1,0 +1,211 @@
+// What is in /proc: the tables.
+// SPDX-License-Identifier: Apache-2.0
+#include <linux/kernel.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "fs/proc/proc.hh"
+#include "fs/proc/sysctl.hh"
+#include "fs/proc/system.hh"
+#include "fs/vfs/super.hh"
+#include "kernel/cred/cred.hh"
+#include "kernel/sync/guards.hh"
+#include "mm/mm_struct.hh"
+
+namespace {
+
+// ---- /proc/PID -------------------------------------------------------------------------------------------------------------
+
+// Copies [from, to) of the process's memory into the text.
+int show_memory(seq_file* m, task_struct* t, unsigned long mm_struct::* from, unsigned long mm_struct::* to) {
+  mm_struct* mm = get_task_mm(t);
+  if (!mm) return 0;
+  unsigned long at = mm->*from, end = mm->*to;
+  char* page = static_cast<char*>(kmalloc(PAGE_SIZE, GFP_KERNEL));
+  while (page && at < end) {
+    long n = access_remote_vm(mm, at, page, static_cast<long>(min(end - at, PAGE_SIZE)), RemoteAccess::ForceRead);
+    if (n <= 0) break;
+    seq_write(m, page, static_cast<size_t>(n));
+    at += static_cast<unsigned long>(n);
+  }
+  kfree(page);
+  mmput(mm);
+  return page ? 0 : -ENOMEM;
+}
+int show_args(seq_file* m, task_struct* t) { return show_memory(m, t, &mm_struct::arg_start, &mm_struct::arg_end); }
+int show_environ(seq_file* m, task_struct* t) { return show_memory(m, t, &mm_struct::env_start, &mm_struct::env_end); }
+
+int show_auxv(seq_file* m, task_struct* t) {
+  mm_struct* mm = get_task_mm(t);
+  if (!mm) return 0;
+  size_t words = 0;
+  do words += 2;
+  while (words < ARRAY_SIZE(mm->saved_auxv) && mm->saved_auxv[words - 2]);
+  seq_write(m, mm->saved_auxv, words * sizeof(unsigned long));
+  mmput(mm);
+  return 0;
+}
+
+int show_comm(seq_file* m, task_struct* t) {
+  seq_printf(m, "%s\n", t->comm);
+  return 0;
+}
+
+int show_oom_score_adj(seq_file* m, task_struct* t) {
+  seq_printf(m, "%d\n", t->signal->oom_score_adj);
+  return 0;
+}
+
+int show_wchan(seq_file* m, task_struct*) {
+  seq_putc(m, '0');  // addresses and symbols of the kernel are not shown
+  return 0;
+}
+
+struct LimitRow {
+  const char *name, *unit;
+};
+constexpr LimitRow kLimits[RLIM_NLIMITS] = {
+    {"Max cpu time", "seconds"},      {"Max file size", "bytes"},           {"Max data size", "bytes"},
+    {"Max stack size", "bytes"},      {"Max core file size", "bytes"},      {"Max resident set", "bytes"},
+    {"Max processes", "processes"},   {"Max open files", "files"},          {"Max locked memory", "bytes"},
+    {"Max address space", "bytes"},   {"Max file locks", "locks"},          {"Max pending signals", "signals"},
+    {"Max msgqueue size", "bytes"},   {"Max nice priority", nullptr},       {"Max realtime priority", nullptr},
+    {"Max realtime timeout", "us"},
+};
+int show_limits(seq_file* m, task_struct* t) {
+  auto value = [m](unsigned long v) {
+    if (v == RLIM_INFINITY)
+      seq_printf(m, "%-20s ", "unlimited");
+    else
+      seq_printf(m, "%-20lu ", v);
+  };
+  seq_printf(m, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+  for (unsigned i = 0; i < RLIM_NLIMITS; i++) {
+    seq_printf(m, "%-25s ", kLimits[i].name);
+    value(READ_ONCE(t->signal->rlim[i].rlim_cur));
+    value(READ_ONCE(t->signal->rlim[i].rlim_max));
+    if (kLimits[i].unit) seq_printf(m, "%-10s", kLimits[i].unit);
+    seq_putc(m, '\n');
+  }
+  return 0;
+}
+
+// ---- Mounts ------------------------------------------------------------------------------------------------------------------
+
+struct FlagName {
+  unsigned flag;
+  const char* name;
+};
+constexpr FlagName kMountFlags[] = {{MNT_NOSUID, ",nosuid"},     {MNT_NODEV, ",nodev"},           {MNT_NOEXEC, ",noexec"},
+                                    {MNT_NOATIME, ",noatime"},   {MNT_NODIRATIME, ",nodiratime"}, {MNT_RELATIME, ",relatime"},
+                                    {MNT_NOSYMFOLLOW, ",nosymfollow"}};
+
+void print_mount(vfsmount* mnt, void* context) {
+  auto* m = static_cast<seq_file*>(context);
+  const path root{mnt, mnt->mnt_root};
+  seq_escape(m, mnt->mnt_devname ? mnt->mnt_devname : "none", " \t\n\\#");
+  seq_putc(m, ' ');
+  seq_path_text(m, &root, " \t\n\\");
+  bool read_only = (mnt->mnt_flags & MNT_READONLY) || (mnt->mnt_sb->s_flags & 1);
+  seq_printf(m, " %s %s", mnt->mnt_sb->s_type->name, read_only ? "ro" : "rw");
+  for (const FlagName& f : kMountFlags)
+    if (static_cast<unsigned>(mnt->mnt_flags) & f.flag) seq_puts(m, f.name);
+  if (mnt->mnt_sb->s_op->show_options) mnt->mnt_sb->s_op->show_options(m, mnt->mnt_sb);
+  seq_puts(m, " 0 0\n");
+}
+int show_mounts(seq_file* m, task_struct*) {
+  for_each_mount(print_mount, m);
+  return 0;
+}
+
+int show_filesystems(seq_file* m) {
+  for_each_filesystem(
+      [](const file_system_type* t, void* to) {
+        seq_printf(static_cast<seq_file*>(to), "%s\t%s\n", t->fs_flags & FS_REQUIRES_DEV ? "" : "nodev", t->name);
+      },
+      m);
+  return 0;
+}
+
+// ---- Links -------------------------------------------------------------------------------------------------------------------
+
+Result<path> exe_link(task_struct* t) {
+  mm_struct* mm = get_task_mm(t);
+  if (!mm) return fail(ENOENT);
+  Result<path> p = fail(ENOENT);
+  if (mm->exe_file) {
+    p = mm->exe_file->f_path;
+    path_get(&*p);
+  }
+  mmput(mm);
+  return p;
+}
+
+Result<path> fs_link(task_struct* t, void (*get)(fs_struct*, path*)) {
+  SpinGuard guard(t->alloc_lock);
+  if (!t->fs) return fail(ENOENT);
+  path p;
+  get(t->fs, &p);
+  return p;
+}
+Result<path> cwd_link(task_struct* t) { return fs_link(t, get_fs_pwd); }
+Result<path> root_link(task_struct* t) { return fs_link(t, get_fs_root); }
+
+constexpr PidEntry text(const char* name, umode_t mode, int (*show)(seq_file*, task_struct*)) {
+  return {name, PidKind::File, mode, show, nullptr, nullptr, nullptr, true};
+}
+constexpr PidEntry link(const char* name, Result<path> (*to)(task_struct*)) {
+  return {name, PidKind::Link, 0777, nullptr, to, nullptr, nullptr, true};
+}
+constexpr PidEntry directory(const char* name, umode_t mode, bool in_task) {
+  return {name, PidKind::Directory, mode, nullptr, nullptr, nullptr, nullptr, in_task};
+}
+
+constexpr ProcFile file_row(const char* name, int (*show)(seq_file*)) { return {name, 0444, show, nullptr, nullptr}; }
+
+int show_own_mounts(seq_file* m) { return show_mounts(m, current); }
+
+constexpr ProcFile kRootFiles[] = {
+    file_row("cmdline", show_cmdline),
+    file_row("cpuinfo", show_cpuinfo),
+    file_row("filesystems", show_filesystems),
+    file_row("loadavg", show_loadavg),
+    file_row("meminfo", show_meminfo),
+    file_row("mounts", show_own_mounts),
+    file_row("stat", show_proc_stat),
+    file_row("uptime", show_uptime),
+    file_row("version", show_version),
+    {"sysrq-trigger", 0200, nullptr, write_sysrq, nullptr},
+    {},
+};
+constexpr ProcFile kOwnFiles[] = {file_row("enosys", show_enosys), {}};
+constexpr ProcDir kRootDirs[] = {
+    {"cleanfork", kOwnFiles, nullptr},
+    {"sys", nullptr, kSysctlDirs},
+    {},
+};
+
+}  // namespace
+
+constinit const ProcDir kProcRoot = {"", kRootFiles, kRootDirs};
+
+constinit const PidEntry kPidEntries[] = {
+    text("auxv", 0400, show_auxv),
+    text("cmdline", 0444, show_args),
+    text("comm", 0444, show_comm),
+    link("cwd", cwd_link),
+    text("environ", 0400, show_environ),
+    link("exe", exe_link),
+    directory("fd", 0500, true),
+    text("limits", 0444, show_limits),
+    text("maps", 0444, show_pid_maps),
+    text("mounts", 0444, show_mounts),
+    text("oom_score_adj", 0444, show_oom_score_adj),
+    link("root", root_link),
+    text("stat", 0444, show_pid_stat),
+    text("statm", 0444, show_pid_statm),
+    text("status", 0444, show_pid_status),
+    directory("task", 0555, false),
+    text("wchan", 0444, show_wchan),
+    {},
+};
