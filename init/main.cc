@@ -82,9 +82,10 @@ void ignore_children(task_struct* p) {
 
 // Spec B-45: pid 1 first, so that it gets number 1; then kthreadd, then pid 1 may go on.
 [[noreturn]] void rest_init() {
-  ignore_children(&init_task);  // pid 1 and 2 may end, when the world does, and the idle task waits for nobody
   if (user_mode_thread(kernel_init, nullptr, CLONE_FS | SIGCHLD) != 1) panic("cannot make pid 1");
   if (kernel_thread(kthreadd, nullptr, CLONE_FS | CLONE_FILES | SIGCHLD) < 0) panic("cannot make kthreadd");
+  // Pid 1 and 2 may end, when the world does, and the idle task waits for nobody. Not before they are made: they inherit it.
+  ignore_children(&init_task);
   system_state = SYSTEM_SCHEDULING;
   complete(&kthreadd_done);
   schedule_preempt_disabled();
