@@ -50,7 +50,13 @@ static void wait_until_allowed(task_struct* p) {
     schedule();
     return;
   }
-  while (!cpumask_test_cpu(task_cpu(p), p->cpus_ptr) && task_on_cpu(p)) schedule_timeout_uninterruptible(1);
+  // Its CPU has been sent an interrupt: mostly it is a matter of a moment.
+  for (int spins = 0; !cpumask_test_cpu(task_cpu(p), p->cpus_ptr) && (task_on_cpu(p) || READ_ONCE(p->on_rq)); spins++) {
+    if (spins < 1000)
+      cpu_relax();
+    else
+      schedule_timeout_uninterruptible(1);
+  }
 }
 
 static void store_mask(task_struct* p, const cpumask_t* mask) {

@@ -46,6 +46,10 @@ Result<void> sched_fork(task_struct* child, u64) {
   INIT_LIST_HEAD(&child->rt.run_list);
   child->rt.time_slice = sched_state->rr_slice;
   child->migration_disabled = 0;
+  if (current->flags & PF_IDLE) [[unlikely]] {  // pid 1 and kthreadd: not tied to the CPU of the idle task that made them
+    cpumask_copy(&child->cpus_mask, cpu_possible_mask);
+    child->nr_cpus_allowed = num_possible_cpus();
+  }
   child->sched_contributes_to_load = 0;
   child->wake_q_next = nullptr;
   child->prio = current->normal_prio;  // a boost is not inherited
