@@ -15,6 +15,8 @@ namespace {
 
 // As spec 22 has it at boot: one level of preemption disabled, need-resched clear (bit 31 is inverted).
 constexpr int kBootPreemptCount = static_cast<int>(0x80000001u);
+// What firmware and loader took. Not 0: code may use that for "never".
+constexpr u64 kBootTime = 1'000'000;
 // The first MiB is left out, as on a PC: physical address 0 means nothing anywhere.
 constexpr phys_addr_t kRamStart = 1 << 20;
 
@@ -83,6 +85,7 @@ extern "C" HOSTED_ENGINE void hosted_run(const HostedConfig* config, HostedResul
   engine.dice = ~config->seed;
   engine.switch_mean = config->switch_mean ? config->switch_mean : 1;
   engine.countdown = 1;
+  engine.now = hosted::kBootTime;
   hosted::set_up_cpus(cpu_startup ? config->cpus : 1);
   hosted::set_up_boot_info(*config);
   hosted::set_up_boot_cpu(*config);
