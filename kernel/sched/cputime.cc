@@ -37,6 +37,18 @@ void thread_group_cputime_adjusted(task_struct* p, u64* utime, u64* stime) {
 }
 
 void account_process_tick(task_struct* p, TickFrom from) {
+  if (p->flags & PF_IDLE) return;
   u64& bucket = from == TickFrom::User ? p->utime : p->stime;
-  WRITE_ONCE(bucket, bucket + NSEC_PER_SEC / HZ);
+  WRITE_ONCE(bucket, bucket + TICK_NSEC);
+  u64& of_cpu = from == TickFrom::User ? this_rq()->user_time : this_rq()->system_time;
+  WRITE_ONCE(of_cpu, of_cpu + TICK_NSEC);
+}
+
+// Idle time is what is left: an idle CPU has no tick to count with.
+void sched_cpu_times(unsigned cpu, u64* user, u64* system, u64* idle) {
+  rq* r = cpu_rq(cpu);
+  *user = READ_ONCE(r->user_time);
+  *system = READ_ONCE(r->system_time);
+  u64 up = arch::clock_ns() - r->online_since, busy = *user + *system;
+  *idle = up > busy ? up - busy : 0;
 }

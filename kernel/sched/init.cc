@@ -83,6 +83,7 @@ void init_idle(task_struct* idle, unsigned cpu) {
   idle->nr_cpus_allowed = 1;
   __set_task_cpu(idle, cpu);
   r->idle = r->curr = idle;
+  r->online_since = arch::clock_ns();
   idle->on_rq = TASK_ON_RQ_QUEUED;  // S-22
   idle->on_cpu = 1;
 }

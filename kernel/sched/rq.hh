@@ -34,6 +34,8 @@ struct alignas(64) rq {
   RtBandwidth rt_bandwidth;
   hrtimer rt_period_timer;    // started when throttled: this CPU may have nothing else to wake it
   unsigned long next_balance = 0;  // jiffies
+  // Ticks that found a task here, in ns. Written by this CPU's tick, read by anybody.
+  u64 user_time = 0, system_time = 0, online_since = 0;
 };
 
 struct sched_class {

@@ -34,6 +34,7 @@ void task_cputime_adjusted(task_struct* p, u64* utime, u64* stime);
 void thread_group_cputime_adjusted(task_struct* p, u64* utime, u64* stime);
 enum class TickFrom : unsigned char { User, Kernel };
 void account_process_tick(task_struct* p, TickFrom from);
+void sched_cpu_times(unsigned cpu, u64* user, u64* system, u64* idle);  // ns since the CPU came up
 bool task_curr(const task_struct* p);
 char task_state_to_char(const task_struct* p);  // of "RSDTtXZPI"
 unsigned long nr_running(), nr_iowait();
