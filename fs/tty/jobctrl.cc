@@ -68,12 +68,13 @@ struct Owners {
   struct pid *session, *pgrp;
   unsigned refs;  // to the terminal, from signal_structs
 };
-// Takes the terminal away from its session. The caller puts what is returned.
-Owners detach_session(tty_struct* tty) {
+// Takes the terminal away from its session, or only from `from` if that is given. The caller puts what is returned.
+Owners detach_session(tty_struct* tty, struct pid* from = nullptr) {
   IrqOffWriteGuard tasks(tasklist_lock);
   Owners o{};
   {
     SpinGuard guard(tty->ctrl_lock);
+    if (from && tty->session != from) return o;
     o.session = std::exchange(tty->session, nullptr);
     o.pgrp = std::exchange(tty->pgrp, nullptr);
   }
@@ -217,7 +218,7 @@ void tty_hangup(tty_struct* tty) {
     kill_pid(o.session, SIGHUP, 1);
     kill_pid(o.session, SIGCONT, 1);
   }
-  if (o.pgrp && o.pgrp != o.session) {
+  if (o.pgrp) {
     kill_pgrp(o.pgrp, SIGHUP, 1);
     kill_pgrp(o.pgrp, SIGCONT, 1);
   }
@@ -239,42 +240,46 @@ void tty_vhangup_self() {
   }
 }
 
-// Spec 21 section 3 step 16, and TIOCNOTTY. A session leader gives the terminal up for its whole session, any other process for
-// itself alone.
-void disassociate_ctty(int on_exit) {
-  tty_struct* tty = get_current_tty();
-  struct pid* old_pgrp = nullptr;
-  if (!current->signal->leader) {
-    if (tty && !on_exit) {
-      IrqSpinGuard guard(current->sighand->siglock);
-      if (current->signal->tty) current->signal->tty = nullptr;
-      else tty_kref_get(tty);  // lost meanwhile: that reference is put already
-    } else {
-      tty_kref_put(tty);
-      return;
-    }
-    tty_kref_put(tty);
-    tty_kref_put(tty);
-    return;
-  }
+namespace {
+
+void hang_up_group(struct pid* pgrp) {
+  if (!pgrp) return;
+  kill_pgrp(pgrp, SIGHUP, 1);
+  kill_pgrp(pgrp, SIGCONT, 1);
+}
+
+// The terminal goes from the whole session. When the leader dies, who still has it open finds it hung up.
+void leader_gives_up(int on_exit) {
+  struct pid* old_pgrp;  // of a terminal that hung up earlier
   {
     IrqSpinGuard guard(current->sighand->siglock);
     old_pgrp = std::exchange(current->signal->tty_old_pgrp, nullptr);
   }
-  if (tty && READ_ONCE(tty->session) == task_session(current->group_leader)) {
-    if (on_exit) atomic_inc(&tty->hangups);
-    Owners o = detach_session(tty);
-    if (o.pgrp) {
-      kill_pgrp(o.pgrp, SIGHUP, 1);
-      kill_pgrp(o.pgrp, SIGCONT, 1);
-    }
+  if (tty_struct* tty = get_current_tty()) {
+    Owners o = detach_session(tty, task_session(current->group_leader));
+    if (o.session && on_exit) atomic_inc(&tty->hangups);
+    hang_up_group(o.pgrp);
     put_owners(tty, o);
     wake_up_interruptible_all(&tty->read_wait);
     wake_up_interruptible_all(&tty->write_wait);
-  } else if (old_pgrp && on_exit) {
-    kill_pgrp(old_pgrp, SIGHUP, 1);
-    kill_pgrp(old_pgrp, SIGCONT, 1);
+    tty_kref_put(tty);
+  } else if (on_exit) {
+    hang_up_group(old_pgrp);
   }
   put_pid(old_pgrp);
+}
+
+}  // namespace
+
+// Spec 21 section 3 step 16, and TIOCNOTTY. A session leader gives the terminal up for its whole session, any other process for
+// itself alone.
+void disassociate_ctty(int on_exit) {
+  if (current->signal->leader) return leader_gives_up(on_exit);
+  if (on_exit) return;  // it goes with the signal_struct
+  tty_struct* tty;
+  {
+    IrqSpinGuard guard(current->sighand->siglock);
+    tty = std::exchange(current->signal->tty, nullptr);
+  }
   tty_kref_put(tty);
 }

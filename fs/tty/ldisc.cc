@@ -29,7 +29,8 @@ void LineDiscipline::reset(Host* host, const termios2& t) {
   host_ = host;
   t_ = t;
   column_ = canon_column_ = 0;
-  literal_next_ = stopped_ = false;
+  literal_next_ = false;
+  start();
   pending_ = 0;
   head_ = canon_head_ = tail_ = 0;
   memset(line_ends_, 0, sizeof(line_ends_));
@@ -40,7 +41,7 @@ void LineDiscipline::reset(Host* host, const termios2& t) {
 void LineDiscipline::change_settings(const termios2& t) {
   bool mode_changed = (t.c_lflag ^ t_.c_lflag) & ICANON;
   t_ = t;
-  if (!i(IXON)) stopped_ = false;
+  if (!i(IXON)) start();
   if (!mode_changed) return;
   literal_next_ = false;
   memset(line_ends_, 0, sizeof(line_ends_));

@@ -47,9 +47,9 @@ class LineDiscipline {
 
   // ---- Output ----
   void write(const char* s, size_t n);  // with output processing
-  bool stopped() const { return stopped_; }
-  void stop() { stopped_ = true; }
-  void start() { stopped_ = false; }
+  bool stopped() const { return READ_ONCE(stopped_); }  // also without the caller's lock, as a hint
+  void stop() { WRITE_ONCE(stopped_, true); }
+  void start() { WRITE_ONCE(stopped_, false); }
   void send_raw(unsigned char c);       // past output processing: flow control characters
 
  private:

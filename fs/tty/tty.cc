@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/tty/tty.hh"
 
+#include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -193,7 +194,7 @@ long wait_for_output(tty_struct* tty, TtyFile* tf, file* f) {
     }
     if (tty_hung_up(tf)) return -EIO;
     if (f->f_flags & O_NONBLOCK) return -EAGAIN;
-    long err = wait_event_interruptible(tty->write_wait, !READ_ONCE(tty->ldisc).stopped() || tty_hung_up(tf));
+    long err = wait_event_interruptible(tty->write_wait, !tty->ldisc.stopped() || tty_hung_up(tf));
     if (err) return err;
   }
 }
