@@ -89,6 +89,20 @@ void materialise_legacy(void* image) {
   h.xstate_bv |= 3;
 }
 
+// XSAVE and XRSTOR straight on user memory, preemption off, so that a fault fails rather than sleeps. False: nothing can
+// be said about the target; take the way through the image.
+#define X86_XSTATE_ON_USER(insn)                                                           \
+  bool failed = false;                                                                     \
+  asm volatile(X86_STAC "1: " insn " (%1)\n2:\n" X86_CLAC                                  \
+               ".pushsection .text.fixup, \"ax\"\n3: movb $1, %b0\n jmp 2b\n.popsection\n" \
+               X86_EXTABLE("1b", "3b")                                                     \
+               : "+q"(failed) : "r"(addr), "a"(-1), "d"(-1) : "memory");                   \
+  return !failed
+bool xsave_to_user(unsigned long addr) { X86_XSTATE_ON_USER("xsave64"); }
+bool xrstor_from_user(unsigned long addr) { X86_XSTATE_ON_USER("xrstor64"); }
+
+alignas(64) unsigned char init_image[4096];  // all zero but for the control words: what fpu_image_init() makes
+
 bool user_range_ok(unsigned long addr, size_t size) { return addr < kUserTop && size <= kUserTop - addr; }
 
 // Does the frame carry the extended state we write ourselves?
@@ -112,6 +126,7 @@ void fpu_cpu_init() {
   u32 mxcsr = kDefaultMxcsr;
   asm volatile("fninit; ldmxcsr %1; fxsave64 %0" : "=m"(probe) : "m"(mxcsr));
   if (u32 mask = reinterpret_cast<Legacy*>(probe)->mxcsr_mask) mxcsr_mask = mask;
+  fpu_image_init(init_image);
 }
 
 // The kernel's own use of vector registers is one: lib/page.S saves the single register it takes and puts it back with
@@ -190,27 +205,62 @@ size_t fpu_frame_size() {
   return (size + 63) & ~size_t{63};
 }
 
-// The handler then starts in the initial state (C-49).
-long fpu_save_to_user(unsigned long addr) {
+// What a frame's readers look for behind the legacy state and behind all of it. 0 or -EFAULT.
+static long write_frame_marks(unsigned long addr) {
+  const SwBytes sw = {.magic1 = kMagic1,
+                      .extended_size = features.xsave_size + static_cast<u32>(sizeof kMagic2),
+                      .xfeatures = features.xcr0,
+                      .xstate_size = features.xsave_size,
+                      .padding = {}};
+  if (raw_copy_to_user(addr + kSwReserved, &sw, sizeof sw)) return -EFAULT;
+  return raw_copy_to_user(addr + features.xsave_size, &kMagic2, sizeof kMagic2) ? -EFAULT : 0;
+}
+
+// Writes the live registers to the frame and resets them. The header first: XSAVE writes its first word only. Initial
+// components are marked present, since XSAVE has written them and readers of the legacy part look there.
+static bool save_registers_to_user(unsigned long addr) {
+  static constexpr Header kNoHeader{};
+  if (!features.xsave || this_cpu().fpu_owner != current) return false;
+  if (raw_copy_to_user(addr + kLegacySize, &kNoHeader, sizeof kNoHeader) || !xsave_to_user(addr)) return false;
+  u64 present;
+  if (raw_copy_from_user(&present, addr + kLegacySize, sizeof present)) return false;
+  present |= 3;
+  return !raw_copy_to_user(addr + kLegacySize, &present, sizeof present) && try_restore(init_image);
+}
+
+static long save_image_to_user(unsigned long addr) {
   void* image = current->thread.fpu_state;
   {
     PreemptGuard no_preempt;
     fpu_save_current();
     fpu_drop_registers();
   }
-  auto* sw = reinterpret_cast<SwBytes*>(static_cast<char*>(image) + kSwReserved);
-  memset(sw, 0, sizeof *sw);
-  if (features.xsave) {
-    sw->magic1 = kMagic1;
-    sw->extended_size = features.xsave_size + static_cast<u32>(sizeof kMagic2);
-    sw->xfeatures = features.xcr0;
-    sw->xstate_size = features.xsave_size;
-    materialise_legacy(image);
-  }
+  if (features.xsave) materialise_legacy(image);
   if (raw_copy_to_user(addr, image, features.xsave_size)) return -EFAULT;
-  if (features.xsave && raw_copy_to_user(addr + features.xsave_size, &kMagic2, sizeof kMagic2)) return -EFAULT;
   fpu_image_init(image);
   return 0;
+}
+
+// The handler then starts in the initial state (C-49).
+long fpu_save_to_user(unsigned long addr) {
+  bool done;
+  {
+    PreemptGuard no_preempt;
+    done = save_registers_to_user(addr);
+  }
+  if (!done)
+    if (long err = save_image_to_user(addr)) return err;
+  return features.xsave ? write_frame_marks(addr) : 0;
+}
+
+static bool load_registers_from_user(unsigned long addr) {
+  PreemptGuard no_preempt;
+  Cpu& cpu = this_cpu();
+  cpu.fpu_owner = nullptr;
+  if (!xrstor_from_user(addr)) return false;
+  cpu.fpu_owner = current;
+  current->thread.fpu_cpu = static_cast<int>(cpu.block.cpu);
+  return true;
 }
 
 long fpu_restore_from_user(unsigned long addr) {
@@ -226,6 +276,7 @@ long fpu_restore_from_user(unsigned long addr) {
   SwBytes sw;
   bool ok = user_range_ok(addr, fpu_frame_size()) && !raw_copy_from_user(&sw, addr + kSwReserved, sizeof sw);
   size_t size = ok && frame_is_extended(sw, addr) ? features.xsave_size : kLegacySize;
+  if (ok && features.xsave && size != kLegacySize && load_registers_from_user(addr)) return 0;
   if (!ok || raw_copy_from_user(image, addr, size)) {
     fpu_image_init(image);
     return -EFAULT;
