@@ -15,6 +15,13 @@
 
 namespace {
 
+constinit atomic_long_t cached_file, cached_shmem;  // pages in all mappings
+
+void count_cached(const address_space* m, long pages) {
+  atomic_long_add(pages, m->a_ops && m->a_ops->is_shmem ? &cached_shmem : &cached_file);
+}
+
+
 constexpr unsigned kBits = 6, kSlots = 1u << kBits;
 struct Node {
   void* slot[kSlots];  // nodes, or pages at the lowest level
@@ -95,6 +102,7 @@ void drop_pages(address_space* m, pgoff_t first, pgoff_t last, Unmap what) {
     if (!m->pages.root || !m->nrpages) n = 0;
     else n = tree_remove(&m->pages.root, m->pages.height, 0, first, last, &gone);
     m->nrpages -= n;
+    count_cached(m, -static_cast<long>(n));
     if (!m->pages.root) m->pages.height = 0;
   }
   unsigned long count = last - first == ~0ul ? ~0ul : last - first + 1;
@@ -113,6 +121,10 @@ void set_size(address_space* m, loff_t size) {
 }
 
 }  // namespace
+
+CachedPages cached_pages() {
+  return {static_cast<unsigned long>(atomic_long_read(&cached_file)), static_cast<unsigned long>(atomic_long_read(&cached_shmem))};
+}
 
 loff_t mapping_size(const address_space* m) { return m->host ? i_size_read(m->host) : READ_ONCE(m->i_size); }
 
@@ -152,6 +164,7 @@ Result<void> add_to_page_cache(page* p, address_space* m, pgoff_t index) {
           get_page(p);
           *slot = p;
           m->nrpages++;
+          count_cached(m, 1);
         }
         break;
       }

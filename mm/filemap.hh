@@ -69,6 +69,11 @@ void truncate_setsize(address_space* m, loff_t new_size);
 void truncate_page_range(address_space* m, pgoff_t first, unsigned long count);
 loff_t mapping_size(const address_space* m);
 
+struct CachedPages {
+  unsigned long file, shmem;
+};
+CachedPages cached_pages();  // of all mappings
+
 // What a file system without wishes of its own puts into file_operations::mmap.
 int generic_file_mmap(file* f, vm_area_struct* vma);
 extern const vm_operations_struct generic_file_vm_ops;

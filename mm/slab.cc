@@ -535,3 +535,7 @@ size_t ksize(const void* ptr) {
 }
 
 }  // extern "C"
+
+unsigned long slab_pages_in_use() {
+  return static_cast<unsigned long>(atomic_long_read(&state->slab_pages) + atomic_long_read(&state->large_pages));
+}

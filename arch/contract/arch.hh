@@ -137,6 +137,8 @@ enum class Stop : unsigned char { Halt, PowerOff, Restart, Panic };
 [[noreturn]] void machine_stop(Stop how, int status);  // status: what the host sees where it can see one
 void dump_stack_of(const task_struct* t);  // null: the running context. printk's it, symbolised
 void show_regs(const pt_regs* regs);
+// The lines of /proc/cpuinfo for one CPU, given piece by piece to emit.
+void show_cpuinfo(unsigned cpu, void (*emit)(void* to, const char* text), void* to);
 u64 entropy();  // hardware randomness, seeded in deterministic hosted runs
 
 }  // namespace arch

@@ -179,7 +179,6 @@ long raw_atomic_op_user_u32(unsigned long addr, int op, u32 arg, u32* old) {
 }
 
 // User programs here are host functions, whose floating point lives in the host's registers: there is nothing to save.
-unsigned long elf_hwcap() { return 0; }
 size_t fpu_frame_size() { return 0; }
 long fpu_save_to_user(unsigned long) { return 0; }
 long fpu_restore_from_user(unsigned long) { return 0; }

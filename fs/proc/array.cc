@@ -49,8 +49,8 @@ SignalView view_signal(task_struct* t) {
   signal_struct* s = t->signal;
   v.threads = s->nr_threads;
   if (s->tty) {
-    v.tty_nr = static_cast<int>(new_encode_dev(tty_devnum(s->tty)));
-    v.tty_pgrp = tty_pgrp_nr(s->tty);
+    v.tty_nr = tty_devnum(s->tty);
+    v.tty_pgrp = tty_foreground_pgrp(s->tty);
   }
   v.shared_pending = s->shared_pending.signal.sig[0];
   for (int sig = 1; sig <= _NSIG; sig++) {
@@ -105,7 +105,7 @@ unsigned long kib(unsigned long pages) { return pages << 2; }
 void status_memory(seq_file* m, mm_struct* mm) {
   unsigned long anon = get_mm_counter(mm, MM_ANONPAGES), file = get_mm_counter(mm, MM_FILEPAGES),
                 shmem = get_mm_counter(mm, MM_SHMEMPAGES);
-  unsigned long text = (PAGE_ALIGN(mm->end_code) - (mm->start_code & ~4095ul)) >> 10;
+  unsigned long text = (((mm->end_code + 4095) & ~4095ul) - (mm->start_code & ~4095ul)) >> 10;
   unsigned long exec = kib(mm->exec_vm);
   if (text > exec) text = exec;
   seq_printf(m, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t%8lu kB\n", kib(mm_hiwater_vm(mm)), kib(mm->total_vm),
@@ -225,7 +225,7 @@ int show_pid_statm(seq_file* m, task_struct* t) {
     seq_puts(m, "0 0 0 0 0 0 0\n");
     return 0;
   }
-  unsigned long text = (PAGE_ALIGN(mm->end_code) - (mm->start_code & ~4095ul)) >> 12;
+  unsigned long text = (((mm->end_code + 4095) & ~4095ul) - (mm->start_code & ~4095ul)) >> 12;
   unsigned long shared = get_mm_counter(mm.get(), MM_FILEPAGES) + get_mm_counter(mm.get(), MM_SHMEMPAGES);
   seq_printf(m, "%lu %lu %lu %lu 0 %lu 0\n", mm->total_vm, get_mm_rss(mm.get()), shared, text, mm->data_vm + mm->stack_vm);
   return 0;

@@ -9,23 +9,22 @@
 #include "fs/proc/system.hh"
 #include "init/init.hh"
 #include "init/version.hh"
+#include "kernel/entry/entry.hh"
 #include "kernel/nsproxy/nsproxy.hh"
 #include "kernel/pid/pid.hh"
 #include "kernel/pid/pid_namespace.hh"
 #include "kernel/sched/sched.hh"
 #include "kernel/sync/guards.hh"
-#include "mm/filemap.hh"
+#include "mm/usage.hh"
 #include "mm/page_alloc.hh"
 
 namespace {
 
-// What the CPUs did since boot, in ns, from the idle tasks' and the others' run times.
 struct CpuTimes {
-  u64 user, system, idle;
+  u64 user, system, idle;  // ns
 };
-
 CpuTimes cpu_times(unsigned cpu) {
-  CpuTimes t{};
+  CpuTimes t;
   sched_cpu_times(cpu, &t.user, &t.system, &t.idle);
   return t;
 }

@@ -21,9 +21,9 @@ int show_memory(seq_file* m, task_struct* t, unsigned long mm_struct::* from, un
   mm_struct* mm = get_task_mm(t);
   if (!mm) return 0;
   unsigned long at = mm->*from, end = mm->*to;
-  char* page = static_cast<char*>(kmalloc(PAGE_SIZE, GFP_KERNEL));
+  char* page = static_cast<char*>(kmalloc(4096, GFP_KERNEL));
   while (page && at < end) {
-    long n = access_remote_vm(mm, at, page, static_cast<long>(min(end - at, PAGE_SIZE)), RemoteAccess::ForceRead);
+    long n = access_remote_vm(mm, at, page, static_cast<long>(min(end - at, 4096ul)), RemoteAccess::ForceRead);
     if (n <= 0) break;
     seq_write(m, page, static_cast<size_t>(n));
     at += static_cast<unsigned long>(n);

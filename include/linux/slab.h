@@ -42,6 +42,7 @@ void kfree(const void *p);
 void kfree_sensitive(const void *p);
 size_t ksize(const void *p);
 void *kvmalloc(size_t size, gfp_t gfp);
+unsigned long slab_pages_in_use(void); /* of all caches and large kmallocs */
 void *kvrealloc(const void *p, size_t oldsize, size_t newsize, gfp_t gfp);
 void kvfree(const void *p);
 CF_C_END
