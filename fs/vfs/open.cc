@@ -410,4 +410,3 @@ int filp_close(file* f, files_struct* id) {
 }
 
 SYSCALL_DEFINE1(close, unsigned, fd) { return close_fd(fd); }
-SYSCALL_DEFINE0(vhangup) { return capable(CAP_SYS_TTY_CONFIG) ? 0 : -EPERM; }
