@@ -190,7 +190,7 @@ long tty_do_ioctl(file* f, TtyFile* tf, unsigned cmd, unsigned long arg) {
       if (get_user(which, user<const int>(arg))) return -EFAULT;
       return which == 0 ? 0 : -EINVAL;
     }
-    case TIOCGDEV: return put_user(static_cast<u32>(tty_devnum(tty)), user<u32>(arg));
+    case TIOCGDEV: return put_user(new_encode_dev(tty_devnum(tty)), user<u32>(arg));
   }
   return session_ioctl(f, tty, cmd, arg);
 }

@@ -94,7 +94,7 @@ tty_struct* get_current_tty() {
   return tty_kref_get(current->signal->tty);
 }
 
-int tty_foreground_pgrp(tty_struct* tty) {
+int tty_pgrp_nr(tty_struct* tty) {
   struct pid* p = tty ? foreground(tty) : nullptr;
   int nr = p ? pid_vnr(p) : -1;
   put_pid(p);

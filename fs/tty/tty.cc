@@ -308,7 +308,7 @@ void tty_kref_put(tty_struct* tty) {
   if (tty && refcount_dec_and_test(&tty->refs)) BUG();
 }
 
-int tty_devnum(const tty_struct* tty) { return tty ? static_cast<int>(new_encode_dev(tty->dev)) : 0; }
+unsigned tty_devnum(const tty_struct* tty) { return tty ? tty->dev : 0; }
 
 void tty_init() {
   tty_struct& t = console_tty.construct();

@@ -23,8 +23,8 @@ void tty_exit(LeakReport& report);
 void console_input(char c);
 void console_input(std::span<const char> text);
 
-int tty_devnum(const tty_struct* tty);  // as /proc/PID/stat shows it; 0 for null
-int tty_foreground_pgrp(tty_struct* tty);  // number as current sees it; -1: none
+unsigned tty_devnum(const tty_struct* tty);  // MKDEV form; 0 for null
+int tty_pgrp_nr(tty_struct* tty);            // the foreground group's number as current sees it; -1: none. siglock may be held
 tty_struct* get_current_tty();          // with a reference; null: none
 
 struct tty_struct final : LineDiscipline::Host {
