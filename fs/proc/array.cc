@@ -49,8 +49,8 @@ SignalView view_signal(task_struct* t) {
   signal_struct* s = t->signal;
   v.threads = s->nr_threads;
   if (s->tty) {
-    v.tty_nr = tty_devnum(s->tty);
-    v.tty_pgrp = tty_foreground_pgrp(s->tty);
+    v.tty_nr = static_cast<int>(new_encode_dev(tty_devnum(s->tty)));
+    v.tty_pgrp = tty_pgrp_nr(s->tty);
   }
   v.shared_pending = s->shared_pending.signal.sig[0];
   for (int sig = 1; sig <= _NSIG; sig++) {
