@@ -18,6 +18,8 @@
 namespace {
 
 constinit task_struct* idles[NR_CPUS];  // written before the CPU starts, cleared after it has stopped
+constinit bool stopping;
+constinit cpumask quiet;  // CPUs that have seen `stopping` in their idle loop: nothing of a dying task is left to do there
 
 template <class F>
 void for_each_other_cpu(F f) {
@@ -38,6 +40,8 @@ void retire_idle(unsigned cpu) {
 
 // While init_task is current: what the idle tasks share (files, directories) must be the kernel's, not some process's.
 void smp_init() {
+  stopping = false;
+  cpumask_clear(&quiet);
   for_each_other_cpu([](unsigned cpu) { idles[cpu] = fork_idle(cpu); });
 }
 
@@ -61,12 +65,26 @@ void smp_start_cpus() {
   cpu_startup_idle();
 }
 
-// On the boot CPU's idle task, with nothing else alive: the others are idle. They never leave the stop interrupt, so that
-// their stacks may go.
+void smp_idle_check_stop() {
+  if (!READ_ONCE(stopping)) return;
+  cpumask_set_cpu(arch::cpu_id(), &quiet);
+  for (;;) {
+    local_irq_disable();
+    arch::idle_wait();
+  }
+}
+
+// On the boot CPU's idle task, with no thread left; the last one may still be on its way off another CPU. The CPUs never
+// leave the stop interrupt, so that their stacks may go.
 void smp_exit(LeakReport&) {
+  WRITE_ONCE(stopping, true);
   for_each_other_cpu([](unsigned cpu) {
-    if (cpu_online(cpu)) arch::send_ipi(cpu, arch::Ipi::Stop);
-    while (cpu_online(cpu)) arch::cpu_relax();
+    if (cpu_online(cpu)) {
+      arch::send_ipi(cpu, arch::Ipi::Reschedule);
+      while (!cpumask_test_cpu(cpu, &quiet)) arch::cpu_relax();
+      arch::send_ipi(cpu, arch::Ipi::Stop);
+      while (cpu_online(cpu)) arch::cpu_relax();
+    }
     retire_idle(cpu);
   });
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/kernel.h>
 
+#include "kernel/cpu/smp.hh"
 #include "init/init.hh"
 #include "kernel/sched/fair.hh"
 #include "kernel/sched/hooks.hh"
@@ -59,7 +60,10 @@ const sched_class idle_sched_class = {
 static void idle_until_wanted() {
   tick_nohz_idle_enter();
   while (!test_thread_flag(TIF_NEED_RESCHED)) {
-    if (smp_processor_id() == 0) idle_check_shutdown();
+    if (smp_processor_id() == 0)
+      idle_check_shutdown();
+    else
+      smp_idle_check_stop();
     local_irq_disable();
     if (test_thread_flag(TIF_NEED_RESCHED)) {
       local_irq_enable();
