@@ -156,6 +156,7 @@ int shutdown_thread(void*) {
 }
 
 [[noreturn]] void unmake_world() {
+  smp_stop_others();
   rcu_drain();  // the last tasks to end left theirs
   local_irq_disable();
   LeakReport report;

@@ -11,6 +11,7 @@
 #include "init/report.hh"
 #include "kernel/cpu/cpu.hh"
 #include "kernel/fork/fork.hh"
+#include "kernel/rcu/rcu.hh"
 #include "kernel/sched/rq.hh"
 #include "kernel/time/time.hh"
 #include "mm/mm_struct.hh"
@@ -59,6 +60,7 @@ void smp_start_cpus() {
 [[noreturn]] void cpu_startup() {
   mmgrab(&init_mm);
   current->active_mm = &init_mm;
+  rcu_cpu_starting(arch::cpu_id());
   tick_cpu_startup();
   set_cpu_online(arch::cpu_id(), true);  // pairs with the wait in smp_start_cpus: all of the above is done
   local_irq_enable();
@@ -76,15 +78,15 @@ void smp_idle_check_stop() {
 
 // On the boot CPU's idle task, with no thread left; the last one may still be on its way off another CPU. The CPUs never
 // leave the stop interrupt, so that their stacks may go.
-void smp_exit(LeakReport&) {
+void smp_stop_others() {
   WRITE_ONCE(stopping, true);
   for_each_other_cpu([](unsigned cpu) {
-    if (cpu_online(cpu)) {
-      arch::send_ipi(cpu, arch::Ipi::Reschedule);
-      while (!cpumask_test_cpu(cpu, &quiet)) arch::cpu_relax();
-      arch::send_ipi(cpu, arch::Ipi::Stop);
-      while (cpu_online(cpu)) arch::cpu_relax();
-    }
-    retire_idle(cpu);
+    if (!cpu_online(cpu)) return;
+    arch::send_ipi(cpu, arch::Ipi::Reschedule);
+    while (!cpumask_test_cpu(cpu, &quiet)) arch::cpu_relax();
+    arch::send_ipi(cpu, arch::Ipi::Stop);
+    while (cpu_online(cpu)) arch::cpu_relax();
   });
 }
+
+void smp_exit(LeakReport&) { for_each_other_cpu(retire_idle); }
