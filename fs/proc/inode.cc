@@ -233,8 +233,8 @@ void proc_init() {
   register_filesystem(&proc_type);
 }
 
+void proc_quiesce() { unregister_filesystem(&proc_type); }
 void proc_exit(LeakReport&) {
-  unregister_filesystem(&proc_type);
   kmem_cache_destroy(proc->inodes);
   proc.destroy();
 }
