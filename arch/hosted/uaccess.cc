@@ -183,4 +183,7 @@ size_t fpu_frame_size() { return 0; }
 long fpu_save_to_user(unsigned long) { return 0; }
 long fpu_restore_from_user(unsigned long) { return 0; }
 
+// What any x86-64 has (FPU, TSC, CX8, MMX, FXSR, SSE, SSE2 ...); the same on every host.
+unsigned long elf_hwcap() { return 0x0789fbff; }
+
 }  // namespace arch
