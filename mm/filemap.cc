@@ -99,7 +99,7 @@ void drop_pages(address_space* m, pgoff_t first, pgoff_t last, Unmap what) {
   unsigned long n;
   {
     SpinGuard g(m->tree_lock);
-    if (!m->pages.root || !m->nrpages) n = 0;
+    if (!m->pages.root) n = 0;
     else n = tree_remove(&m->pages.root, m->pages.height, 0, first, last, &gone);
     m->nrpages -= n;
     count_cached(m, -static_cast<long>(n));

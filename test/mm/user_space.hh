@@ -57,6 +57,7 @@ class UserSpace {
     kthread_unuse_mm(mm_);
     mmput(mm_);
     mm_ = nullptr;
+    mm_settings = settings_;
   }
   mm_struct* mm() const { return mm_; }
 
@@ -91,6 +92,7 @@ class UserSpace {
  private:
   kunit* test_;
   mm_struct* mm_;
+  MmSettings settings_ = mm_settings;  // as they were: put back at the end
 };
 inline constexpr int kSegvMap = SIGSEGV * 256 + 1, kSegvAcc = SIGSEGV * 256 + 2, kBusAdr = SIGBUS * 256 + 2;
 
