@@ -14,7 +14,6 @@
 #include "arch/contract/arch.hh"
 #include "init/report.hh"
 #include "kernel/cred/cred.hh"
-#include "kernel/kthread/kthread.hh"
 #include "kernel/percpu.hh"
 #include "kernel/sync/guards.hh"
 #include "kernel/kthread/kthread.hh"
@@ -123,7 +122,6 @@ void __put_task_struct(task_struct* t) {
   put_cred(t->real_cred);
   put_signal_struct(t->signal);
   arch::exit_thread(t);
-  if (t->worker_private) free_kthread_struct(t);
   free_task(t);
 }
 
