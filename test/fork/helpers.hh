@@ -18,10 +18,11 @@
 constexpr int exited(int status) { return (status & 0xff) << 8; }
 constexpr int stopped(int sig) { return sig << 8 | 0x7f; }
 
-// The test's thread has all signals ignored, as kernel threads have, and its children would be reaped by themselves.
+// The test's thread has all signals ignored, as kernel threads have: its children would be reaped by themselves, and would
+// ignore everything too.
 inline void become_parent() {
   IrqOffSpinGuard guard(current->sighand->siglock);
-  set_sighandler(current->sighand, SIGCHLD, SIG_DFL);
+  flush_signal_handlers(current, 1);
 }
 
 // A process whose program is fn, in kernel mode; what fn returns is its exit code word.
@@ -30,15 +31,15 @@ inline pid_t spawn(int (*fn)(void*), void* arg = nullptr, unsigned long flags = 
   return user_mode_thread(fn, arg, flags);
 }
 
-// First thing of a spawned program that wants to meet signals: default actions, as after exec.
-inline void take_signals() {
+// Where the tests' handlers are; nobody ever goes there.
+inline __sighandler_t test_handler() { return reinterpret_cast<__sighandler_t>(0x1000); }
+inline void catch_signal(int sig, unsigned long flags = 0, u64 mask = 0) {
   IrqOffSpinGuard guard(current->sighand->siglock);
-  flush_signal_handlers(current, 1);
+  set_sigaction(current->sighand, sig, {{test_handler(), flags, nullptr, {{mask}}}});
 }
 
 // "User mode" of a program that does nothing: sleeps, and takes what comes; ends when killed. Counts handlers that would run.
 inline int obey_signals(void* handled) {
-  take_signals();
   for (;;) {
     set_current_state(TASK_INTERRUPTIBLE);
     if (!signal_pending(current)) schedule();

@@ -217,7 +217,7 @@ void thread_limit_by_memory(kunit* test) {  // F-63
 
 // S1: a pending signal restarts the fork, and the caller never knows.
 int forks_with_signal(void*) {
-  take_signals();
+  catch_signal(SIGUSR1);
   send_sig(SIGUSR1, current, 1);
   pid_t pid = user_mode_thread(returns_arg, nullptr, SIGCHLD);
   flush_signals(current);
