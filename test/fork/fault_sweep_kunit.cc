@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "test/fork/helpers.hh"
 
+#include <linux/delay.h>
+#include <linux/rcupdate.h>
+
 #include "fs/vfs/vfs.hh"
 #include "kernel/cred/cred.hh"
 #include "kernel/fault_inject.hh"
@@ -33,6 +36,12 @@ Counts counts() {
 
 int ends(void*) { return 0; }
 
+// A dead task's references go with its last switch and a grace period.
+void let_the_dead_go() {
+  msleep(2);
+  rcu_barrier();
+}
+
 struct Sweep {
   const char* what;
   u64 flags;
@@ -51,6 +60,7 @@ void sweep(kunit* test) {
   auto* s = static_cast<const Sweep*>(test->param_value);
   become_parent();
   wait_for(spawn(ends));  // caches are warm, as far as they ever are
+  let_the_dead_go();
   const kernel_clone_args args{.flags = s->flags, .exit_signal = SIGCHLD, .kthread = s->kthread, .fn = ends};
   const Counts before = counts();
   long n = 1;
@@ -66,6 +76,7 @@ void sweep(kunit* test) {
     if (child) {
       wake_up_new_task(*child);
       KUNIT_EXPECT_GT(test, wait_for(-1).result, 0);
+      let_the_dead_go();
     } else {
       const int e = child.error().code();
       KUNIT_EXPECT_TRUE_MSG(test, e == ENOMEM || e == EAGAIN, "acquisition %ld: errno %d", n, e);
