@@ -14,6 +14,7 @@
 #include "kernel/signal/signal.hh"
 #include "mm/exec_mm.hh"
 #include "mm/uaccess.hh"
+#include "mm/vdso.hh"
 
 namespace {
 
@@ -226,7 +227,7 @@ Result<void> load_elf(linux_binprm* b, pt_regs* regs) {
   mm->start_data = m.start_data;
   mm->end_data = m.end_data;
   set_brk(mm, image, m);
-  AuxInfo aux{m.phdr, image.program.header.e_phnum, interpreter_bias, m.entry};
+  AuxInfo aux{m.phdr, image.program.header.e_phnum, interpreter_bias, m.entry, map_vdso(stack.top)};
   unsigned long sp = TRY(create_elf_tables(b, stack, aux));
   start_thread(regs, entry, sp);
   return {};

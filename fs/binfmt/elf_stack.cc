@@ -16,7 +16,7 @@
 namespace {
 
 constexpr unsigned long kPage = 4096, kStackTopMax = 0x7ffffffff000, kExtra = 128ul << 10;
-constexpr size_t kAuxWords = 2 * 21;
+constexpr size_t kAuxWords = 2 * 22;
 constexpr char kPlatform[] = "x86_64";
 
 bool randomized() { return current->flags & PF_RANDOMIZE; }
@@ -59,6 +59,7 @@ void add_strings(Table* table, const ArgPages& args, unsigned long top, unsigned
 void add_aux(Table* table, const linux_binprm* b, const AuxInfo& info, unsigned long exec_name, unsigned long random,
              unsigned long platform) {
   const struct cred* c = current_cred();
+  if (info.vdso) table->aux(AT_SYSINFO_EHDR, info.vdso);
   table->aux(AT_MINSIGSTKSZ, max_sigframe_size(arch::fpu_frame_size()));
   table->aux(AT_HWCAP, arch::elf_hwcap());
   table->aux(AT_PAGESZ, kPage);

@@ -9,6 +9,7 @@ struct StackTop {
 };
 struct AuxInfo {
   unsigned long phdr, phnum, base, entry;
+  unsigned long vdso;  // 0: none
 };
 
 // Puts the strings at the top of a new stack of current->mm. A failure kills.

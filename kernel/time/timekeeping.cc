@@ -9,6 +9,7 @@
 #include "kernel/sync/guards.hh"
 #include "kernel/time/time.hh"
 #include "lib/late.hh"
+#include "mm/vdso.hh"
 
 extern "C" {
 constinit u64 jiffies_64 = INITIAL_JIFFIES;
@@ -74,6 +75,7 @@ int do_settimeofday64(const timespec64* ts) {
   const s64 offset = timespec64_to_ns(ts) - ktime_get();
   if (offset < 0) return -EINVAL;
   WRITE_ONCE(clocks->real_offset, offset);
+  vdso_update_clock();
   clock_was_set();
   return 0;
 }
