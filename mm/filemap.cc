@@ -70,6 +70,7 @@ void** tree_slot(PageTree& t, pgoff_t index, Node** spare) {
 unsigned long tree_remove(void** slot, unsigned height, pgoff_t base, pgoff_t first, pgoff_t last, list_head* out) {
   if (!*slot) return 0;
   if (height == 0) {
+    if (base < first || base > last) return 0;  // a tree that is nothing but page 0
     page* p = static_cast<page*>(*slot);
     *slot = nullptr;
     WRITE_ONCE(p->mapping, static_cast<address_space*>(nullptr));  // seen by faults under page_table_lock

@@ -161,7 +161,7 @@ const inode_operations ramfs_dir_inode_ops = {
 };
 
 const file_operations ramfs_dir_fops = {
-    .llseek = dcache_dir_llseek, .iterate_shared = dcache_readdir, .fsync = ramfs_fsync,
+    .llseek = dcache_dir_llseek, .read = generic_read_dir, .iterate_shared = dcache_readdir, .fsync = ramfs_fsync,
 };
 
 Result<inode*> ramfs_make_file(super_block* sb, umode_t mode) { return make_inode(sb, nullptr, mode | S_IFREG, 0); }

@@ -37,6 +37,7 @@ loff_t vfs_llseek(file* f, loff_t off, int whence) {
   if (!(f->f_mode & FMODE_LSEEK)) return -ESPIPE;
   return f->f_op->llseek ? f->f_op->llseek(f, off, whence) : generic_file_llseek(f, off, whence);
 }
+ssize_t generic_read_dir(file*, char*, size_t, loff_t*) { return -EISDIR; }
 int stream_open(inode*, file* f) {
   f->f_mode &= ~(FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE | FMODE_ATOMIC_POS);
   f->f_mode |= FMODE_STREAM;

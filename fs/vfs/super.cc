@@ -12,8 +12,9 @@
 
 namespace {
 
-DEFINE_MUTEX(supers_mutex);                       // types, the list of super blocks, filling one
-constinit file_system_type* types = nullptr;
+DEFINE_MUTEX(supers_mutex);  // the list of super blocks, and filling one
+DEFINE_SPINLOCK(types_lock);
+constinit file_system_type* types = nullptr;  // types_lock
 
 super_block* alloc_super(const file_system_type* t, unsigned flags) {
   auto* sb = static_cast<super_block*>(kzalloc(sizeof(super_block), GFP_KERNEL));
@@ -38,7 +39,7 @@ void free_super(super_block* sb) {
 }  // namespace
 
 int register_filesystem(file_system_type* t) {
-  MutexGuard g(supers_mutex);
+  SpinGuard g(types_lock);
   for (file_system_type* o = types; o; o = o->next)
     if (strcmp(o->name, t->name) == 0) return -EBUSY;
   t->next = nullptr;
@@ -49,7 +50,7 @@ int register_filesystem(file_system_type* t) {
 }
 
 int unregister_filesystem(file_system_type* t) {
-  MutexGuard g(supers_mutex);
+  SpinGuard g(types_lock);
   for (file_system_type** p = &types; *p; p = &(*p)->next)
     if (*p == t) {
       *p = t->next;
@@ -60,12 +61,12 @@ int unregister_filesystem(file_system_type* t) {
 }
 
 void for_each_filesystem(void (*visit)(const file_system_type*, void*), void* context) {
-  MutexGuard g(supers_mutex);
+  SpinGuard g(types_lock);
   for (const file_system_type* t = types; t; t = t->next) visit(t, context);
 }
 
 const file_system_type* find_filesystem(const char* name) {
-  MutexGuard g(supers_mutex);
+  SpinGuard g(types_lock);
   for (const file_system_type* t = types; t; t = t->next)
     if (strcmp(t->name, name) == 0) return t;
   return nullptr;

@@ -269,7 +269,7 @@ struct super_block {
   struct list_head s_list;      // of all; super.cc
   struct rcu_head s_rcu;
 };
-int register_filesystem(file_system_type* t);
+int register_filesystem(file_system_type* t);  // 0 or -EBUSY; both: any context but interrupts
 int unregister_filesystem(file_system_type* t);
 inline u64 get_next_ino(super_block* sb) { return static_cast<u64>(atomic_long_inc_return(&sb->s_next_ino)); }
 
@@ -411,6 +411,7 @@ loff_t vfs_llseek(file* f, loff_t off, int whence);
 loff_t generic_file_llseek(file* f, loff_t off, int whence);
 loff_t noop_llseek(file* f, loff_t off, int whence);
 loff_t no_llseek(file* f, loff_t off, int whence);
+ssize_t generic_read_dir(file* f, char* user_buf, size_t n, loff_t* pos);  // -EISDIR: read of directories
 int stream_open(inode* i, file* f);      // no position, no seeking
 int nonseekable_open(inode* i, file* f);
 long vfs_ioctl(file* f, unsigned cmd, unsigned long arg);
