@@ -19,6 +19,7 @@ void request_shutdown(arch::Stop how, int status);
 
 // Called by the boot CPU's idle task in its loop; does not return once the last task is gone.
 void idle_check_shutdown();
+bool shutdown_is_due();  // the last task is gone: another CPU that sees it first must wake the boot CPU
 
 // One step of boot. init runs in the table's order on the boot CPU, interrupts off before the row that enables them;
 // quiesce runs in reverse order in a kernel thread at shutdown (may sleep: stop threads, unmount); exit runs in reverse

@@ -183,8 +183,9 @@ void request_shutdown(arch::Stop how, int status) {
   if (IS_ERR(t)) arch::machine_stop(how, status);  // no memory for a tidy end
 }
 
+bool shutdown_is_due() { return READ_ONCE(shutdown_state.ready) && READ_ONCE(nr_threads) == 0; }
 void idle_check_shutdown() {
-  if (READ_ONCE(shutdown_state.ready) && READ_ONCE(nr_threads) == 0) unmake_world();
+  if (shutdown_is_due()) unmake_world();
 }
 
 extern "C" [[noreturn]] void start_kernel() {

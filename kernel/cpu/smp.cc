@@ -7,6 +7,7 @@
 #include <linux/printk.h>
 
 #include "arch/contract/arch.hh"
+#include "init/init.hh"
 #include "init/params.hh"
 #include "init/report.hh"
 #include "kernel/cpu/cpu.hh"
@@ -68,7 +69,10 @@ void smp_start_cpus() {
 }
 
 void smp_idle_check_stop() {
-  if (!READ_ONCE(stopping)) return;
+  if (!READ_ONCE(stopping)) {
+    if (shutdown_is_due()) arch::send_ipi(0, arch::Ipi::Reschedule);
+    return;
+  }
   cpumask_set_cpu(arch::cpu_id(), &quiet);
   for (;;) {
     local_irq_disable();
