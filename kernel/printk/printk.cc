@@ -267,9 +267,9 @@ bool cf_printk_ratelimit(void* site) {
   constexpr u64 kInterval = 5000000000;
   constexpr u32 kBurst = 10;
   auto* rl = static_cast<cf_ratelimit*>(site);
-  u64 now = arch::clock_ns(), begin = READ_ONCE(rl->begin);
+  u64 now = arch::clock_ns() + 1, begin = READ_ONCE(rl->begin);  // never 0
   if (!begin || now - begin >= kInterval) {
-    WRITE_ONCE(rl->begin, now | 1);
+    WRITE_ONCE(rl->begin, now);
     u32 missed = xchg(&rl->missed, 0u);
     WRITE_ONCE(rl->printed, 0);
     if (missed) printk(KERN_WARNING "%u messages suppressed\n", missed);
