@@ -117,7 +117,6 @@ void free_task(task_struct* t) {
 
 void __put_task_struct(task_struct* t) {
   WARN_ON(!t->exit_state);
-  if (t->flags & PF_KTHREAD) free_kthread_struct(t);
   put_cred(t->cred);
   put_cred(t->real_cred);
   put_signal_struct(t->signal);

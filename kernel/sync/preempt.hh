@@ -6,14 +6,6 @@
 
 #include "arch/contract/arch.hh"
 
-// Whether lock order and context are checked is the machine's choice: arch::kCheckLocks in its machine.hh.
-namespace arch_defaults {
-inline constexpr bool kCheckLocks = false;
-}
-namespace arch {
-using namespace arch_defaults;  // found only if the machine says nothing
-}
-
 // Scheduler: entered when the count falls to 0 with a reschedule wanted; returns at once if interrupts are off.
 extern "C" void preempt_schedule(void);
 extern "C" void __might_sleep(const char* file, int line);

@@ -19,6 +19,7 @@ namespace arch {
 
 inline constexpr unsigned long kDirectMap = 0xffff888000000000;  // all RAM (spec 10 B-22)
 inline constexpr unsigned long kEflagsIf = 0x200;
+inline constexpr bool kCheckLocks = false;  // the hosted machine checks lock order
 
 inline CpuBlock& cpu_block() {
   CpuBlock* b;
