@@ -6,6 +6,7 @@
 #include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/sched.h>
+#include <linux/timekeeping.h>
 
 #include "kernel/sync/guards.hh"
 #include "kernel/task/task.hh"
