@@ -51,7 +51,12 @@ long field(size_t offset) { return static_cast<long>(shared_addr + offset); }
 #define AT(f) field(__builtin_offsetof(Shared, f))
 long waiter(unsigned long bitset) {
   long r = sys(__NR_futex, AT(word), FUTEX_WAIT_BITSET | kPrivate, 0, 0, 0, bitset);
-  if (r == 0) user::poke<u32>(static_cast<unsigned long>(AT(woken)), user::peek<u32>(static_cast<unsigned long>(AT(woken))) + 1);
+  auto counter = static_cast<unsigned long>(AT(woken));
+  for (u32 n = user::peek<u32>(counter); r == 0;) {
+    u32 found = user::compare_exchange(counter, n, n + 1);
+    if (found == n) break;
+    n = found;
+  }
   sys(__NR_exit, 0);
   return 0;
 }
