@@ -84,6 +84,7 @@ void inode_init_caches();
 inode* alloc_anon_inode(super_block* sb);
 
 void fdtable_init();
+void file_table_quiesce();
 void file_table_exit(LeakReport& r);
 void anon_inodes_init();
 void anon_inodes_quiesce();

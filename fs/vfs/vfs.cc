@@ -32,6 +32,7 @@ void vfs_quiesce() {
   if (pwd.dentry) path_put(&pwd);
   namespace_quiesce();
   anon_inodes_quiesce();
+  file_table_quiesce();
   rcu_barrier();
 }
 
