@@ -23,7 +23,7 @@ constinit Late<ProcState> proc;
 
 // ---- Files with a text -------------------------------------------------------------------------------------------------
 
-int show_text(seq_file* m, void* file) { return static_cast<const ProcFile*>(file)->show(m); }
+int show_text(seq_file* m, void*) { return static_cast<const ProcFile*>(m->private_)->show(m); }
 int open_text(inode* i, file* f) { return single_open(f, show_text, const_cast<ProcFile*>(proc_inode(i)->file)); }
 
 ssize_t write_text(file* f, const char* user, size_t n, loff_t* pos) {
