@@ -110,9 +110,9 @@ void continue_group(task_struct* p) {
 
 // S-42, S-45: SIGCHLD about a stop or its end, unless the parent does not want it; its waiters look in any case.
 void do_notify_parent_cldstop(task_struct* t, int why) {
-  task_struct* parent = t->group_leader->real_parent;
+  task_struct *child = t->group_leader, *parent = child->real_parent;
   kernel_siginfo info;
-  fill_child_info(&info, t->group_leader, SIGCHLD, parent);
+  fill_child_info(&info, child, SIGCHLD, parent);
   info.si_code = why;
   info.si_status = why == CLD_CONTINUED ? SIGCONT : t->signal->group_exit_code & 0x7f;
   unsigned long flags;
@@ -121,5 +121,5 @@ void do_notify_parent_cldstop(task_struct* t, int why) {
     if (sa.sa_handler != SIG_IGN && !(sa.sa_flags & SA_NOCLDSTOP)) send_signal_locked(SIGCHLD, &info, parent, PIDTYPE_TGID);
     unlock_task_sighand(parent, flags);
   }
-  wake_up_parent(t, parent);
+  wake_up_parent(child, parent);
 }
