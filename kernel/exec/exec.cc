@@ -13,6 +13,7 @@
 
 #include "fs/binfmt/elf.hh"
 #include "kernel/cred/cred.hh"
+#include "kernel/entry/rseq.hh"
 #include "kernel/entry/syscall.hh"
 #include "kernel/exit/exit.hh"
 #include "kernel/fork/fork.hh"
@@ -244,6 +245,7 @@ void reset_task(linux_binprm* b) {
   arch::flush_thread();
   t->personality &= ~b->per_clear;
   if (!(t->personality & ADDR_NO_RANDOMIZE) && randomize_va_space()) t->flags |= PF_RANDOMIZE;
+  rseq_execve(t);
   do_close_on_exec(t->files);
   if (b->secureexec) {
     t->pdeath_signal = 0;
