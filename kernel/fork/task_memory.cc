@@ -121,6 +121,7 @@ void __put_task_struct(task_struct* t) {
   put_cred(t->real_cred);
   put_signal_struct(t->signal);
   arch::exit_thread(t);
+  if (t->worker_private) free_kthread_struct(t);
   free_task(t);
 }
 
