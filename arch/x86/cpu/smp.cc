@@ -23,7 +23,7 @@ namespace x86 {
 namespace {
 
 struct TrampolineData {
-  u64 cr3, stack;
+  u64 cr3, efer, stack;
   Cpu* cpu;
   void (*entry)(Cpu*);
 };
@@ -32,7 +32,6 @@ bool arrived;  // release store by the new CPU, acquire by the one that waits fo
 
 void secondary_start(Cpu* cpu) {
   load_early_gs(*cpu);
-  if (features.nx) wrmsr(kMsrEfer, rdmsr(kMsrEfer) | 1u << 11);
   write_cr3(arch::virt_to_phys(kernel_pgd));
   cpu_init(*cpu);
   apic_cpu_init();
@@ -50,10 +49,13 @@ void add_cpu(unsigned cpu, u8 id) {
 }
 
 void fill_trampoline(Cpu* cpu, const task_struct* idle) {
+  // The trampoline runs in the tables of early boot, whose identity map it needs; for the rest they get what all have.
+  for (unsigned i = PTRS_PER_TABLE / 2; i < PTRS_PER_TABLE; i++) boot_pml4[i] = kernel_pgd[i];
   auto* page = static_cast<unsigned char*>(arch::phys_to_virt(TRAMPOLINE));
   memcpy(page, x86_trampoline, static_cast<size_t>(x86_trampoline_end - x86_trampoline));
   auto* data = reinterpret_cast<TrampolineData*>(page + (x86_trampoline_data - x86_trampoline));
-  *data = {image_phys(boot_pml4), reinterpret_cast<u64>(idle->stack) + THREAD_SIZE, cpu, secondary_start};
+  u64 efer = 0x100 | (features.nx ? 0x800 : 0);
+  *data = {image_phys(boot_pml4), efer, reinterpret_cast<u64>(idle->stack) + THREAD_SIZE, cpu, secondary_start};
 }
 
 bool wait_arrival(unsigned us) {

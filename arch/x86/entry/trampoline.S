@@ -32,7 +32,7 @@ x86_trampoline:
 	mov	%eax, %cr3
 	mov	$0xc0000080, %ecx
 	rdmsr
-	or	$0x100, %eax
+	or	AT(trampoline_efer), %eax
 	wrmsr
 	mov	$0x80050033, %eax
 	mov	%eax, %cr0
@@ -59,6 +59,8 @@ gdt_pointer:
 	.globl	x86_trampoline_data
 x86_trampoline_data:
 trampoline_cr3:
+	.quad	0
+trampoline_efer:
 	.quad	0
 trampoline_stack:
 	.quad	0
