@@ -58,7 +58,8 @@ void flush_user(mm_struct* mm, const Range& r) {
   smp_mb();
   Cpu& cpu = this_cpu();
   if (cpu.loaded_mm == mm) flush_here(r);
-  flush_others(READ_ONCE(mm->cpu_bitmap.bits[0]) & ~(1ul << cpu.block.cpu), r);
+  // A stopped CPU stays in the mask of what it had loaded.
+  flush_others(READ_ONCE(mm->cpu_bitmap.bits[0]) & cpu_online_mask->bits[0] & ~(1ul << cpu.block.cpu), r);
 }
 
 }  // namespace

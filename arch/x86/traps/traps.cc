@@ -103,7 +103,7 @@ void dispatch(unsigned vector, pt_regs* regs) {
     case kVectorReschedule: return handle_ipi(arch::Ipi::Reschedule);
     case kVectorCall: return handle_ipi(arch::Ipi::CallFunction);
     case kVectorTlb: return tlb_interrupt();
-    case kVectorStop: stop_this_cpu();
+    case kVectorStop: handle_ipi(arch::Ipi::Stop); stop_this_cpu();
     case 0xf7: return handle_ipi(arch::Ipi::TimerBroadcast);
   }
 }
