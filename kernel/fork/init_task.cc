@@ -59,7 +59,7 @@ void build_signals(signal_struct* s, task_struct* leader) {
 }
 
 void build_namespaces() {
-  auto set = [](char (&to)[__NEW_UTS_LEN + 1], const char* from) { __builtin_strcpy(to, from); };
+  auto set = [](char (&to)[__NEW_UTS_LEN + 1], const char* from) { strscpy(to, from, sizeof(to)); };
   init_uts_ns = {};
   refcount_set(&init_uts_ns.count, 1);
   init_uts_ns.user_ns = &init_user_ns;
@@ -81,7 +81,7 @@ void build_identity(task_struct* t) {
     INIT_LIST_HEAD(l);
   list_add_tail(&t->thread_node, &init_signals.thread_head);
   t->thread_pid = &init_struct_pid;
-  __builtin_strcpy(t->comm, "swapper");
+  strscpy(t->comm, "swapper", sizeof(t->comm));
   t->cred = t->real_cred = &init_cred;
   t->fs = &init_fs;
   t->files = &init_files;

@@ -92,7 +92,7 @@ const Row kRows[] = {
     {"saved to a stranger", 1, 1, 2, kKeep, kKeep, 3, -EPERM},
     {"nothing", 1, 1, 2, kKeep, kKeep, kKeep, 0},
 };
-void describe(const Row* r, char* desc) { __builtin_strcpy(desc, r->what); }
+void describe(const Row* r, char* desc) { strscpy(desc, r->what, KUNIT_PARAM_DESC_SIZE); }
 KUNIT_ARRAY_PARAM(rows, kRows, describe);
 void setresuid_row(kunit* test) {
   auto* r = static_cast<const Row*>(test->param_value);

@@ -24,7 +24,7 @@ const Row kRows[] = {
     {"killed by 64", 64, 64, CLD_KILLED, 64},
     {"dumped", SIGSEGV | 0x80, SIGSEGV | 0x80, CLD_DUMPED, SIGSEGV},
 };
-void describe(const Row* r, char* desc) { __builtin_strcpy(desc, r->what); }
+void describe(const Row* r, char* desc) { strscpy(desc, r->what, KUNIT_PARAM_DESC_SIZE); }
 KUNIT_ARRAY_PARAM(rows, kRows, describe);
 void statuses(kunit* test) {  // X-1, W-13
   auto* r = static_cast<const Row*>(test->param_value);

@@ -1,6 +1,7 @@
 // The checks of clone by table. Spec 20 section 9.
 // SPDX-License-Identifier: Apache-2.0
 #include <kunit/test.h>
+#include <linux/string.h>
 
 #include "kernel/fork/clone_checks.hh"
 
@@ -38,7 +39,7 @@ const Row kRows[] = {
     {"UNTRACED, IO, SYSVSEM", CLONE_UNTRACED | CLONE_IO | CLONE_SYSVSEM, 0},
     {"CLEAR_SIGHAND", CLONE_CLEAR_SIGHAND, 0},
 };
-void describe(const Row* row, char* desc) { __builtin_strcpy(desc, row->what); }
+void describe(const Row* row, char* desc) { strscpy(desc, row->what, KUNIT_PARAM_DESC_SIZE); }
 KUNIT_ARRAY_PARAM(rows, kRows, describe);
 
 void checks_row(kunit* test) {
@@ -93,7 +94,7 @@ const FieldRow kFields[] = {
     {"F-14 a good stack", {.stack = 4096, .stack_size = 4096}, 0, 0},
     {"VM without a stack is not refused", {.flags = CLONE_VM}, 0, 0},
 };
-void describe_fields(const FieldRow* row, char* desc) { __builtin_strcpy(desc, row->what); }
+void describe_fields(const FieldRow* row, char* desc) { strscpy(desc, row->what, KUNIT_PARAM_DESC_SIZE); }
 KUNIT_ARRAY_PARAM(fields, kFields, describe_fields);
 
 void clone3_row(kunit* test) {

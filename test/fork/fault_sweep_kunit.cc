@@ -53,7 +53,7 @@ const Sweep kSweeps[] = {
     {"process that shares handlers", CLONE_VM | CLONE_SIGHAND, false},
     {"kernel thread", CLONE_VM | CLONE_FS | CLONE_FILES, true},
 };
-void describe(const Sweep* s, char* desc) { __builtin_strcpy(desc, s->what); }
+void describe(const Sweep* s, char* desc) { strscpy(desc, s->what, KUNIT_PARAM_DESC_SIZE); }
 KUNIT_ARRAY_PARAM(sweeps, kSweeps, describe);
 
 void sweep(kunit* test) {

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <kunit/test.h>
+#include <linux/string.h>
 #include <linux/completion.h>
 #include <linux/ptrace.h>
 #include <uapi/linux/wait.h>
