@@ -55,7 +55,10 @@ Result<void> anonymous_fault(vm_area_struct* vma, pte_t* pte, bool write) {
 
 // True: the page left its file between lookup and now (truncation), so it must not be mapped. page_table_lock held: whoever
 // truncates clears the mapping first and takes the lock afterwards to unmap.
-bool was_truncated(const page* p) { return !page_is_anon(p) && !READ_ONCE(p->mapping); }
+// Pages that are no cache's (a driver's) never leave it.
+bool was_truncated(const vm_area_struct* vma, const page* p) {
+  return !READ_ONCE(p->mapping) && vma_mapping(vma) && !page_is_anon(p);
+}
 
 // Maps the cached neighbours of addr, itself included. True if addr is mapped now.
 bool map_around(vm_area_struct* vma, unsigned long addr, pte_t* pte) {
@@ -73,7 +76,7 @@ bool map_around(vm_area_struct* vma, unsigned long addr, pte_t* pte) {
     SpinGuard g(vma->vm_mm->page_table_lock);
     for (unsigned i = 0; i < n; i++) {
       if (!pages[i]) continue;
-      if (!pte_none(pte_read(&pte[i])) || was_truncated(pages[i])) continue;
+      if (!pte_none(pte_read(&pte[i])) || was_truncated(vma, pages[i])) continue;
       pte_t e = vma_pte(vma, page_to_phys(pages[i]), false, false);
       pte_set(&pte[i], e);
       counter = mm_counter_of(pages[i]);
@@ -98,7 +101,7 @@ Result<void> map_file_page(vm_area_struct* vma, unsigned long addr, pte_t* pte, 
   page* p = TRY(page_of_file(vma, addr, flags));
   {
     SpinGuard g(vma->vm_mm->page_table_lock);
-    if (pte_none(pte_read(pte)) && !was_truncated(p)) {
+    if (pte_none(pte_read(pte)) && !was_truncated(vma, p)) {
       pte_set(pte, vma_pte(vma, page_to_phys(p), write, write));
       add_mm_counter(vma->vm_mm, mm_counter_of(p), 1);
       return {};
