@@ -116,40 +116,96 @@ pte_t* pte_alloc_slow(mm_struct* mm, unsigned long addr) {
 
 void release_user_page(page* p) { put_page(p); }
 
+namespace {
+
+// How many of the next n entries are none. Sparse ranges are the rule (a stack, a heap), so four are looked at together.
+inline unsigned long skip_none(const pte_t* pte, unsigned long n) {
+  unsigned long i = 0;
+  while (i + 4 <= n && !(READ_ONCE(pte[i].val) | READ_ONCE(pte[i + 1].val) | READ_ONCE(pte[i + 2].val) |
+                         READ_ONCE(pte[i + 3].val)))
+    i += 4;
+  while (i < n && pte_none(pte_read(&pte[i]))) i++;
+  return i;
+}
+
+// Pages by kind; most are of the first two, which stay in registers.
+struct RssDelta {
+  long anon = 0, file = 0, shmem = 0;
+
+  void count(const page* p) {
+    unsigned long f = READ_ONCE(p->flags);
+    if (f & (1ul << PG_anon)) anon++;
+    else if (f & (1ul << PG_swapbacked)) shmem++;
+    else file++;
+  }
+  void apply(mm_struct* mm, int sign) const {
+    if (anon) add_mm_counter(mm, MM_ANONPAGES, sign * anon);
+    if (file) add_mm_counter(mm, MM_FILEPAGES, sign * file);
+    if (shmem) add_mm_counter(mm, MM_SHMEMPAGES, sign * shmem);
+  }
+};
+
+// An exiting mm's run: pages go at once, nothing is flushed. No lock: who else could change entries (a truncating thread)
+// needs i_mmap_lock of an area that has left i_mmap.
+void zap_run_of_dead_mm(pte_t* pte, unsigned long n, RssDelta* rss) {
+  RssDelta r;
+  for (unsigned long i = skip_none(pte, n); i < n; i++) {
+    pte_t e = pte_read(&pte[i]);
+    if (pte_none(e)) {
+      i += skip_none(pte + i, n - i) - 1;
+      continue;
+    }
+    pte_set(&pte[i], {0});
+    if (pte_special(e)) continue;
+    page* p = pte_page(e);
+    r.count(p);
+    put_page(p);
+  }
+  rss->anon += r.anon, rss->file += r.file, rss->shmem += r.shmem;
+}
+
+}  // namespace
+
 void TlbGather::zap(unsigned long start, unsigned long end) {
+  if (scope_ == WholeMm) {
+    RssDelta rss;
+    for_each_pte_run(mm_, start, end,
+                     [&](pte_t* pte, unsigned long a, unsigned long e) { zap_run_of_dead_mm(pte, (e - a) >> 12, &rss); });
+    return rss.apply(mm_, -1);
+  }
   for_each_pte_run(mm_, start, end, [&](pte_t* pte, unsigned long a, unsigned long e) { zap_run(pte, a, e); });
 }
 
 void TlbGather::zap_run(pte_t* pte, unsigned long addr, unsigned long end) {
-  long rss[NR_MM_COUNTERS] = {};
+  RssDelta rss;
   unsigned long first = ~0ul, last = 0;
   while (addr < end) {
     {
       SpinGuard g(mm_->page_table_lock);
       for (; addr < end && count_ < kBatch; pte++, addr += kPageSize) {
         pte_t e = pte_read(pte);
-        if (pte_none(e)) continue;
+        if (pte_none(e)) {
+          unsigned long skip = skip_none(pte, (end - addr) >> 12) - 1;
+          pte += skip;
+          addr += skip << 12;
+          continue;
+        }
         if (which_ == FilePages && (pte_special(e) || page_is_anon(pte_page(e)))) continue;
         pte_set(pte, {0});
         if (first == ~0ul) first = addr;
         last = addr + kPageSize;
         if (pte_special(e)) continue;
         page* p = pte_page(e);
-        rss[mm_counter_of(p)]--;
-        if (scope_ == WholeMm) {
-          release_user_page(p);
-        } else {
-          pages_[count_++] = p;
-        }
+        rss.count(p);
+        pages_[count_++] = p;
       }
     }
     if (last) note(first, last);
     if (count_ == kBatch) finish();
   }
   if (!last) return;
-  if (scope_ == Part) update_hiwater_rss(mm_);
-  for (int i = 0; i < NR_MM_COUNTERS; i++)
-    if (rss[i]) add_mm_counter(mm_, i, rss[i]);
+  update_hiwater_rss(mm_);
+  rss.apply(mm_, -1);
 }
 
 void TlbGather::free_tables(unsigned long start, unsigned long end, unsigned long floor, unsigned long ceiling) {
@@ -208,17 +264,22 @@ void TlbGather::finish() {
 
 namespace {
 
-// One run of entries below one lowest table. Both page_table_locks held.
-bool copy_run(pte_t* dst, pte_t* src, unsigned long n, bool cow, long* rss) {
+// One run of entries below one lowest table. Both page_table_locks held. True: an entry of the parent was protected.
+template <bool kCow>
+bool copy_run(pte_t* dst, pte_t* src, unsigned long n, RssDelta* rss) {
+  RssDelta r;
   bool protected_some = false;
-  for (unsigned long i = 0; i < n; i++) {
+  for (unsigned long i = skip_none(src, n); i < n; i++) {
     pte_t e = pte_read(&src[i]);
-    if (pte_none(e)) continue;
+    if (pte_none(e)) {
+      i += skip_none(src + i, n - i) - 1;
+      continue;
+    }
     if (!pte_special(e)) {
       page* p = pte_page(e);
       get_page(p);
-      rss[mm_counter_of(p)]++;
-      if (cow && pte_write(e)) {
+      r.count(p);
+      if (kCow && pte_write(e)) {
         e = pte_wrprotect(e);
         pte_set(&src[i], e);
         protected_some = true;
@@ -226,6 +287,7 @@ bool copy_run(pte_t* dst, pte_t* src, unsigned long n, bool cow, long* rss) {
     }
     pte_set(&dst[i], pte_mkold(e));
   }
+  rss->anon += r.anon, rss->file += r.file, rss->shmem += r.shmem;
   return protected_some;
 }
 
@@ -235,20 +297,21 @@ Result<bool> copy_page_range(vm_area_struct* dst, vm_area_struct* src) {
   mm_struct *from = src->vm_mm, *to = dst->vm_mm;
   bool cow = (src->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE;
   bool flush = false, no_memory = false;
-  long rss[NR_MM_COUNTERS] = {};
+  RssDelta rss;
   for_each_pte_run(from, src->vm_start, src->vm_end, [&](pte_t* s, unsigned long a, unsigned long e) {
-    pte_t* d = no_memory ? nullptr : pte_alloc(to, a);
+    unsigned long n = (e - a) >> 12, none = skip_none(s, n);  // no table for nothing
+    if (none == n || no_memory) return;
+    pte_t* d = pte_alloc(to, a);
     if (!d) {
       no_memory = true;
       return;
     }
     SpinGuard g(from->page_table_lock);
     spin_lock_nested(&to->page_table_lock, SINGLE_DEPTH_NESTING);
-    flush |= copy_run(d, s, (e - a) / kPageSize, cow, rss);
+    flush |= cow ? copy_run<true>(d + none, s + none, n - none, &rss) : copy_run<false>(d + none, s + none, n - none, &rss);
     spin_unlock(&to->page_table_lock);
   });
-  for (int i = 0; i < NR_MM_COUNTERS; i++)
-    if (rss[i]) add_mm_counter(to, i, rss[i]);
+  rss.apply(to, 1);
   if (no_memory) {
     if (flush) arch::flush_tlb_mm(from);
     return fail(ENOMEM);

@@ -89,7 +89,7 @@ class TlbGather {
 
  private:
   static constexpr unsigned kBatch = 32;
-  void zap_run(pte_t* pte, unsigned long addr, unsigned long end);
+  void zap_run(pte_t* pte, unsigned long addr, unsigned long end);  // Part
   void free_level(pte_t* table, int level, unsigned long base, unsigned long start, unsigned long end,
                   unsigned long floor, unsigned long ceiling);
   void note(unsigned long start, unsigned long end) {
