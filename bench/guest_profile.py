@@ -33,7 +33,7 @@ def symbols(elf):
     for line in out.splitlines():
         p = line.split(" ", 2)
         if len(p) == 3 and p[1] in "tTwW":
-            rows.append((int(p[0], 16), re.sub(r"\(.*", "", p[2])))
+            rows.append((int(p[0], 16), re.sub(r"\(.*", "", p[2].replace("(anonymous namespace)::", ""))))
     rows.sort()
     return [r[0] for r in rows], [r[1] for r in rows]
 
@@ -93,7 +93,8 @@ def count(trace, code, starts, names):
             n, a = 0, here
             while a in code and (n == 0 or a != after) and n < 512:
                 n += 1
-                if code[a][1]:
+                repeats = code[a][2].startswith("rep") and (a == after or code[a][0] + a == after)
+                if code[a][1] or repeats:  # each turn of a repeated instruction is a block of its own
                     break
                 a += code[a][0]
             blocks[key] = n
