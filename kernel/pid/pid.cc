@@ -225,8 +225,14 @@ int task_pid_nr_ns(task_struct* t, pid_type type, pid_namespace* ns) {
   return pid_nr_ns(READ_ONCE(*task_pid_place(t, type)), ns);
 }
 
-int task_pid_vnr(task_struct* t) { return task_pid_nr_ns(t, PIDTYPE_PID, nullptr); }
-int task_tgid_vnr(task_struct* t) { return task_pid_nr_ns(t, PIDTYPE_TGID, nullptr); }
+// The caller's own number in the caller's own namespace is the innermost one; nobody changes it under its hands.
+static int own_nr(const struct pid* pid) { return pid ? pid->numbers[pid->level].nr : 0; }
+int task_pid_vnr(task_struct* t) {
+  return t == current ? own_nr(t->thread_pid) : task_pid_nr_ns(t, PIDTYPE_PID, nullptr);
+}
+int task_tgid_vnr(task_struct* t) {
+  return t == current ? own_nr(t->signal->pids[PIDTYPE_TGID]) : task_pid_nr_ns(t, PIDTYPE_TGID, nullptr);
+}
 int task_pgrp_vnr(task_struct* t) { return task_pid_nr_ns(t, PIDTYPE_PGID, nullptr); }
 int task_session_vnr(task_struct* t) { return task_pid_nr_ns(t, PIDTYPE_SID, nullptr); }
 bool is_child_reaper(struct pid* pid) { return pid->numbers[pid->level].nr == 1; }
