@@ -18,7 +18,7 @@ def main() -> int:
         console.wait_for("powers off.", 120)
         console.wait_for("# ")
         console.type("exit\n")
-        console.wait_for("power-off: nothing left")
+        console.wait_for("leak check: clean")
         return console.wait_end()
     except AssertionError as failure:
         print(failure, file=sys.stderr)

@@ -39,7 +39,7 @@ def build_programs(programs: list[str], tmp: str) -> list[str]:
 def boot(args: argparse.Namespace, initramfs: str, log: pathlib.Path) -> int:
     command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", args.cpu, "-m", str(args.mem), "-smp", str(args.smp), "-nodefaults",
                "-display", "none", "-monitor", "none", "-no-reboot", "-serial", f"file:{log}", "-kernel", args.kernel,
-               "-initrd", initramfs, "-append", f"console=ttyS0 quiet panic=-1 {args.append}"]
+               "-initrd", initramfs, "-append", f"console=ttyS0 panic=-1 {'' if args.expect else 'quiet'} {args.append}"]
     try:
         return subprocess.run(command, stdin=subprocess.DEVNULL, timeout=args.timeout, check=False).returncode
     except subprocess.TimeoutExpired:

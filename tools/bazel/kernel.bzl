@@ -85,10 +85,26 @@ def host_library(name, srcs, deps = [], **kwargs):
         **kwargs
     )
 
-def kunit_test(name, srcs, machines = ["hosted", "x86"], size = "medium", tags = [], **kwargs):
-    """KUnit suites: `name` runs them in the hosted machine, one GoogleTest case each (--test_filter works); name_suites is
-    what //test:x86_kunit_test boots."""
-    kernel_library(name = name + "_suites", srcs = srcs, testonly = True)
+def kunit_tests(**kwargs):
+    """One kunit_test for each *_kunit.cc of a package, and :suites, all of them as a library."""
+    for src in native.glob(["*_kunit.cc"]):
+        kunit_test(
+            name = src[:-3],
+            srcs = [src],
+            hdrs = native.glob(["*.hh"]),
+            **kwargs
+        )
+    kernel_library(
+        name = "suites",
+        srcs = native.glob(["*_kunit.cc"]),
+        textual_hdrs = native.glob(["*.hh"]),
+        testonly = True,
+    )
+
+def kunit_test(name, srcs, hdrs = [], size = "medium", tags = [], **kwargs):
+    """KUnit suites run in the hosted machine, one GoogleTest case each (--test_filter works). The same sources are in
+    //test:bzImage_kunit, which //test/boot:kunit_x86_test boots, unless their package is test/hosted."""
+    kernel_library(name = name + "_suites", srcs = srcs, textual_hdrs = hdrs, testonly = True)
     cc_test(
         name = name,
         srcs = [],
@@ -125,43 +141,59 @@ _to_x86 = transition(
     ],
 )
 
-def _archives(deps):
-    """All static libraries below deps, without duplicates."""
+def _libraries(deps):
+    """All libraries below deps, without duplicates, in link order."""
     found = {}
     for dep in deps:
         for link_input in dep[CcInfo].linking_context.linker_inputs.to_list():
             for lib in link_input.libraries:
-                archive = lib.static_library or lib.pic_static_library
-                if archive:
-                    found[archive] = True
+                found[lib] = True
     return found.keys()
 
+_LINK_FLAGS = " ".join([
+    "-nostdlib",
+    "-static",
+    "-no-pie",
+    "-Wl,--gc-sections",
+    "-Wl,-z,max-page-size=4096",
+    "-Wl,--build-id=none",
+    "-Wl,-z,noexecstack",
+    "-Wl,--no-warn-rwx-segments",
+])
+
 def _bzimage_impl(ctx):
-    archives = _archives(ctx.attr.deps)
+    archives = [lib.static_library or lib.pic_static_library for lib in _libraries(ctx.attr.deps)]
+    archives = [a for a in archives if a]
+    setup = []
+    for lib in _libraries(ctx.attr._setup):
+        setup += lib.objects or lib.pic_objects
     image = ctx.actions.declare_file(ctx.label.name)
     vmlinux = ctx.actions.declare_file(ctx.label.name + ".vmlinux")
-    setup_archives = _archives(ctx.attr._setup)
     args = ctx.actions.args()
-    args.add("--lds", ctx.file._lds)
-    args.add("--out-vmlinux", vmlinux)
-    args.add("--out", image)
-    args.add_all("--setup", setup_archives)
-    args.add_all("--archives", archives)
+    args.add_all(archives)
+    command = " && ".join([
+        "g++ {flags} -Wl,-T,{lds} -o {vmlinux}.link -Wl,--whole-archive \"$@\" -Wl,--no-whole-archive -lgcc",
+        "python3 -B {tool} --vmlinux {vmlinux}.link --setup-objs {setup} --out {image} --vmlinux-out {vmlinux}",
+    ]).format(
+        flags = _LINK_FLAGS,
+        lds = ctx.file._lds.path,
+        vmlinux = vmlinux.path,
+        tool = ctx.file._tool.path,
+        setup = " ".join([o.path for o in setup]),
+        image = image.path,
+    )
     ctx.actions.run_shell(
         outputs = [image, vmlinux],
-        inputs = depset(
-            archives + setup_archives + [ctx.file._lds, ctx.file._link],
-            transitive = [ctx.attr._tools[DefaultInfo].files],
-        ),
-        command = 'exec python3 -B "%s" "$@"' % ctx.file._link.path,
+        inputs = archives + setup + [ctx.file._lds, ctx.file._tool],
+        command = command,
         arguments = [args],
         mnemonic = "BzImage",
         progress_message = "Linking %s" % ctx.label.name,
         use_default_shell_env = True,
     )
     return [
-        DefaultInfo(files = depset([image])),
-        OutputGroupInfo(vmlinux = depset([vmlinux])),
+        DefaultInfo(files = depset([image, vmlinux])),
+        OutputGroupInfo(image = depset([image]), vmlinux = depset([vmlinux])),
     ]
 
 bzimage = rule(
@@ -171,8 +203,7 @@ bzimage = rule(
         "deps": attr.label_list(cfg = _to_x86, providers = [CcInfo]),
         "_setup": attr.label(default = "//arch/x86:setup", cfg = _to_x86),
         "_lds": attr.label(default = "//arch/x86:vmlinux.lds", allow_single_file = True),
-        "_link": attr.label(default = "//arch/x86:tools/link_image.py", allow_single_file = True),
-        "_tools": attr.label(default = "//arch/x86:image_tools"),
+        "_tool": attr.label(default = "//arch/x86:tools/mkbzimage.py", allow_single_file = True),
         "_allowlist_function_transition": attr.label(default = "@bazel_tools//tools/allowlists/function_transition_allowlist"),
     },
 )
