@@ -87,24 +87,19 @@ def host_library(name, srcs, deps = [], **kwargs):
 
 def kunit_tests(**kwargs):
     """One kunit_test for each *_kunit.cc of a package, and :suites, all of them as a library."""
+    kernel_headers()
     for src in native.glob(["*_kunit.cc"]):
-        kunit_test(
-            name = src[:-3],
-            srcs = [src],
-            hdrs = native.glob(["*.hh"]),
-            **kwargs
-        )
+        kunit_test(name = src[:-3], srcs = [src], **kwargs)
     kernel_library(
         name = "suites",
         srcs = native.glob(["*_kunit.cc"]),
-        textual_hdrs = native.glob(["*.hh"]),
         testonly = True,
     )
 
-def kunit_test(name, srcs, hdrs = [], size = "medium", tags = [], **kwargs):
+def kunit_test(name, srcs, size = "small", tags = [], **kwargs):
     """KUnit suites run in the hosted machine, one GoogleTest case each (--test_filter works). The same sources are in
     //test:bzImage_kunit, which //test/boot:kunit_x86_test boots, unless their package is test/hosted."""
-    kernel_library(name = name + "_suites", srcs = srcs, textual_hdrs = hdrs, testonly = True)
+    kernel_library(name = name + "_suites", srcs = srcs, testonly = True)
     cc_test(
         name = name,
         srcs = [],

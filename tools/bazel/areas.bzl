@@ -1,0 +1,29 @@
+"""The packages of KUnit suites: test/<area>."""
+
+# Suites that run on both machines.
+TEST_AREAS = [
+    "cred",
+    "exec",
+    "exit",
+    "fork",
+    "initramfs",
+    "kthread",
+    "kunit",
+    "lib",
+    "mm",
+    "pid",
+    "pipe",
+    "printk",
+    "rcu",
+    "sched",
+    "signal",
+    "softirq",
+    "sync",
+    "time",
+    "tty",
+    "vfs",
+    "wait",
+]
+
+# Suites that need what only the hosted machine has: programs as functions, seeds, several CPUs.
+HOSTED_AREAS = ["hosted"]
