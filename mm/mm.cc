@@ -90,7 +90,7 @@ mm_struct* mm_alloc() {
 void __mmdrop(mm_struct* mm) {
   BUG_ON(mm == &init_mm);
   check_mm(mm);
-  pgd_free(mm->pgd);
+  if (!atomic_long_read(&mm->pgtables_bytes)) pgd_free(mm->pgd);  // else it is not empty: lost rather than used again
   free_mm(mm);
 }
 

@@ -289,7 +289,7 @@ Result<void> do_munmap(mm_struct* mm, unsigned long start, size_t len) {
 
   Removed removed;
   while (vma && vma->vm_start < end) {
-    vm_area_struct* next = vma->vm_next;
+    vm_area_struct* next = vma->vm_end > end ? vma : vma->vm_next;  // one that loses its head follows the range
     cut_area(mm, vma, start, end, &removed);
     vma = next;
   }

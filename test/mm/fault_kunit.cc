@@ -341,6 +341,26 @@ void tables_are_counted(kunit* test) {
   KUNIT_EXPECT_EQ(test, atomic_long_read(&u.mm()->pgtables_bytes), 0ll);
 }
 
+// The tables of what was cut off go as well, whether a head, a tail or a middle is cut.
+void cut_off_tables_go(kunit* test) {
+  UserSpace u(test);
+  auto tables = [&] { return atomic_long_read(&u.mm()->pgtables_bytes) / 4096; };
+  u.map(at(0), 4 * 512 * kPg);
+  for (int i = 0; i < 4; i++) u.poke(at(i * 512ul), 1);
+  KUNIT_EXPECT_EQ(test, tables(), 2 + 4ll);
+  u.map(at(5 * 512ul), kPg, PROT_READ);  // something that follows
+  u.unmap(at(0), 512 * kPg);
+  KUNIT_EXPECT_EQ(test, tables(), 2 + 3ll);
+  u.unmap(at(3 * 512ul), 512 * kPg);
+  KUNIT_EXPECT_EQ(test, tables(), 2 + 2ll);
+  u.unmap(at(512), 600 * kPg);
+  KUNIT_EXPECT_EQ(test, tables(), 2 + 1ll);
+  u.unmap(at(1112), 424 * kPg);
+  KUNIT_EXPECT_EQ(test, tables(), 2ll);  // the upper ones are also the neighbour's, though it has no page
+  u.unmap(at(5 * 512ul), kPg);
+  KUNIT_EXPECT_EQ(test, tables(), 0ll);
+}
+
 void neighbours_keep_their_table(kunit* test) {
   UserSpace u(test);
   for (unsigned long p : {0ul, 2ul, 4ul}) {
@@ -409,7 +429,7 @@ kunit_case cases[] = {
     KUNIT_CASE(last_sharer_keeps_the_page), KUNIT_CASE(zero_page_is_replaced_on_write),
     KUNIT_CASE(shared_memory_stays_shared), KUNIT_CASE(kernel_stores_break_sharing_too), KUNIT_CASE(counters_are_copied),
     KUNIT_CASE(locks_are_not_inherited), KUNIT_CASE(advice_about_fork), KUNIT_CASE(fork_failures_leave_the_parent_whole),
-    KUNIT_CASE(fault_failures), KUNIT_CASE(tables_are_counted), KUNIT_CASE(neighbours_keep_their_table),
+    KUNIT_CASE(fault_failures), KUNIT_CASE(tables_are_counted), KUNIT_CASE(cut_off_tables_go), KUNIT_CASE(neighbours_keep_their_table),
     KUNIT_CASE(forced_writes_go_to_a_copy), KUNIT_CASE(remote_access_stops_at_holes), KUNIT_CASE(identity_of_words), {}};
 kunit_suite suite = {.name = "fault", .test_cases = cases};
 kunit_test_suite(suite);
