@@ -18,16 +18,16 @@ static inline void cpumask_set_cpu(unsigned cpu, struct cpumask *m) { __atomic_f
 static inline void cpumask_clear_cpu(unsigned cpu, struct cpumask *m) { __atomic_fetch_and(&m->bits[0], ~(1ul << cpu), __ATOMIC_SEQ_CST); }
 static inline void cpumask_clear(struct cpumask *m) { m->bits[0] = 0; }
 static inline void cpumask_setall(struct cpumask *m) { m->bits[0] = ~0ul; }
-static inline void cpumask_copy(struct cpumask *d, const struct cpumask *s) { d->bits[0] = s->bits[0]; }
-static inline bool cpumask_and(struct cpumask *d, const struct cpumask *a, const struct cpumask *b) { return (d->bits[0] = a->bits[0] & b->bits[0]) != 0; }
-static inline bool cpumask_intersects(const struct cpumask *a, const struct cpumask *b) { return (a->bits[0] & b->bits[0]) != 0; }
-static inline bool cpumask_subset(const struct cpumask *a, const struct cpumask *b) { return (a->bits[0] & ~b->bits[0]) == 0; }
-static inline bool cpumask_equal(const struct cpumask *a, const struct cpumask *b) { return a->bits[0] == b->bits[0]; }
-static inline bool cpumask_empty(const struct cpumask *m) { return m->bits[0] == 0; }
-static inline unsigned cpumask_weight(const struct cpumask *m) { return (unsigned)__builtin_popcountl(m->bits[0]); }
+static inline void cpumask_copy(struct cpumask *d, const struct cpumask *s) { d->bits[0] = READ_ONCE(s->bits[0]); }
+static inline bool cpumask_and(struct cpumask *d, const struct cpumask *a, const struct cpumask *b) { return (d->bits[0] = READ_ONCE(a->bits[0]) & READ_ONCE(b->bits[0])) != 0; }
+static inline bool cpumask_intersects(const struct cpumask *a, const struct cpumask *b) { return (READ_ONCE(a->bits[0]) & READ_ONCE(b->bits[0])) != 0; }
+static inline bool cpumask_subset(const struct cpumask *a, const struct cpumask *b) { return (READ_ONCE(a->bits[0]) & ~READ_ONCE(b->bits[0])) == 0; }
+static inline bool cpumask_equal(const struct cpumask *a, const struct cpumask *b) { return READ_ONCE(a->bits[0]) == READ_ONCE(b->bits[0]); }
+static inline bool cpumask_empty(const struct cpumask *m) { return READ_ONCE(m->bits[0]) == 0; }
+static inline unsigned cpumask_weight(const struct cpumask *m) { return (unsigned)__builtin_popcountl(READ_ONCE(m->bits[0])); }
 static inline unsigned cpumask_next(int n, const struct cpumask *m)
 {
-	unsigned long w = n + 1 >= 64 ? 0 : m->bits[0] & (~0ul << (n + 1));
+	unsigned long w = n + 1 >= 64 ? 0 : READ_ONCE(m->bits[0]) & (~0ul << (n + 1));
 	return w ? (unsigned)__builtin_ctzl(w) : NR_CPUS;
 }
 static inline unsigned cpumask_first(const struct cpumask *m) { return cpumask_next(-1, m); }
