@@ -79,6 +79,10 @@ int flags_to_fmode(int flags);
 Result<void> notify_change(const path* p, iattr* attr);  // i_rwsem held; set-id and permission rules
 Result<void> do_truncate(const path* p, loff_t size, unsigned extra_valid, file* f);
 
+// read_write.cc
+using IterOp = ssize_t (*)(file*, iov_iter*, loff_t*);
+long vfs_vector(file* f, const iovec* user, unsigned long nr, IterOp op);
+
 // inode.cc
 void inode_init_caches();
 inode* alloc_anon_inode(super_block* sb);

@@ -4,6 +4,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 
+#include "fs/event/event.hh"
 #include "fs/vfs/walk.hh"
 #include "kernel/cred/cred.hh"
 #include "kernel/entry/syscall.hh"
@@ -144,6 +145,7 @@ Result<void> do_dentry_open(file* f, const path* p, int flags, int (*open)(inode
 
 void __fput(file* f) {
   if (f->f_mode & FMODE_OPENED) {
+    if (!list_empty(&f->f_ep_links)) eventpoll_release(f);
     if (!(f->f_mode & FMODE_PATH)) {
       if (f->f_inode->i_flctx) locks_remove_file(f);
       if (f->f_op->release) f->f_op->release(f->f_inode, f);

@@ -238,15 +238,20 @@ class UserVec {
   iovec* v_ = small_;
 };
 
-using IterOp = ssize_t (*)(file*, iov_iter*, loff_t*);
+}  // namespace
+
+long vfs_vector(file* f, const iovec* user, unsigned long nr, IterOp op) {
+  UserVec v;
+  if (auto r = v.get(user, nr); !r) return r.error().neg();
+  FilePos hold(f);
+  return op(f, &v.iter, &f->f_pos);
+}
+
+namespace {
 
 long do_vec(unsigned fd, const iovec* user, unsigned long nr, IterOp op) {
   Fd f(fd);
-  if (!f) return -EBADF;
-  UserVec v;
-  if (auto r = v.get(user, nr); !r) return r.error().neg();
-  FilePos hold(f.get());
-  return op(f.get(), &v.iter, &f->f_pos);
+  return f ? vfs_vector(f.get(), user, nr, op) : -EBADF;
 }
 
 constexpr unsigned RWF_HIPRI = 1, RWF_DSYNC = 2, RWF_SYNC = 4, RWF_NOWAIT = 8, RWF_APPEND = 16;

@@ -15,7 +15,9 @@
   X(linkat) X(unlinkat) X(renameat2) X(newfstatat) X(fstat) X(statx) X(readlinkat) X(faccessat2) X(fchmodat) X(fchownat) \
   X(utimensat) X(truncate) X(ftruncate) X(fallocate) X(getdents64) X(dup) X(dup2) X(dup3) X(fcntl) X(close_range)        \
   X(pipe2) X(readv) X(writev) X(chdir) X(fchdir) X(chroot) X(getcwd) X(umask) X(mount) X(umount2) X(pivot_root)          \
-  X(statfs) X(poll) X(select) X(ioctl) X(flock) X(memfd_create) X(fsync) X(fchmod)
+  X(statfs) X(poll) X(select) X(ioctl) X(flock) X(memfd_create) X(fsync) X(fchmod)            \
+  X(eventfd2) X(timerfd_create) X(timerfd_settime) X(timerfd_gettime) X(signalfd4) X(epoll_create1) X(epoll_ctl)         \
+  X(epoll_wait) X(sendfile) X(splice) X(copy_file_range) X(pselect6) X(ppoll)
 #define X(name) extern "C" long sys_##name(const pt_regs*);
 FS_CALLS(X)
 #undef X
