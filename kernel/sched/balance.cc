@@ -58,7 +58,7 @@ bool pull_one(rq* r, unsigned min_tasks) {
 
 // Hands a waiting task of this busy CPU to an idle one, whose tick is off and who would never look.
 void push_to_idle(rq* r) {
-  unsigned long idle = READ_ONCE(sched_state->idle_cpus) & cpu_active_mask->bits[0];
+  unsigned long idle = READ_ONCE(sched_state->idle_cpus) & READ_ONCE(cpu_active_mask->bits[0]);
   if (!idle) return;
   raw_spin_lock(&r->lock);
   if (r->cfs.nr_running >= 2) {

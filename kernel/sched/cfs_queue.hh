@@ -95,7 +95,7 @@ inline void cfs_rq::update_min_vruntime() {
   } else if (left) {
     v = left->vruntime;
   }
-  if (static_cast<s64>(v - min_vruntime) > 0) min_vruntime = v;
+  if (static_cast<s64>(v - min_vruntime) > 0) WRITE_ONCE(min_vruntime, v);
 }
 
 inline void cfs_rq::insert(sched_entity* se) {
@@ -116,7 +116,7 @@ inline void cfs_rq::insert(sched_entity* se) {
 
 inline void cfs_rq::account(sched_entity* se, int sign) {
   load_add(load, sign > 0 ? se->load.weight : 0ul - se->load.weight);
-  nr_running += sign;
+  WRITE_ONCE(nr_running, nr_running + sign);  // other CPUs look at it as a hint
   if (is_idle(se)) idle_nr_running += sign;
 }
 

@@ -38,7 +38,7 @@ void try_to_block(rq* r, task_struct* prev, unsigned state) {
   }
   bool loads = (state & TASK_UNINTERRUPTIBLE) && !(state & (TASK_NOLOAD | TASK_FROZEN));
   prev->sched_contributes_to_load = loads;
-  if (loads) r->nr_uninterruptible++;
+  if (loads) WRITE_ONCE(r->nr_uninterruptible, r->nr_uninterruptible + 1);
   // From the store of on_rq on a waker may own prev's state (S-43): it is not read again here.
   deactivate_task(r, prev, DEQUEUE_SLEEP | DEQUEUE_NOCLOCK);
   if (prev->in_iowait) atomic_inc(&r->nr_iowait);
@@ -165,8 +165,8 @@ void __schedule(Mode mode) {
     raw_spin_unlock_irq(&r->lock);
     return;
   }
-  r->nr_switches++;
-  ++*switch_count;
+  WRITE_ONCE(r->nr_switches, r->nr_switches + 1);
+  WRITE_ONCE(*switch_count, *switch_count + 1);
   WRITE_ONCE(r->curr, next);
   context_switch(r, prev, next);
 }

@@ -24,7 +24,7 @@ void set_next_task_fair(rq* r, task_struct* p) { r->cfs.set_next(&p->se, r->cloc
 // F-76 to F-78 in the simple form: all CPUs share one cache, and the mask of idle CPUs says at once who is free.
 unsigned select_task_rq_fair(task_struct* p, unsigned prev, int wake_flags) {
   unsigned here = smp_processor_id();
-  unsigned long idle = READ_ONCE(sched_state->idle_cpus) & p->cpus_ptr->bits[0] & cpu_active_mask->bits[0];
+  unsigned long idle = READ_ONCE(sched_state->idle_cpus) & READ_ONCE(p->cpus_ptr->bits[0]) & READ_ONCE(cpu_active_mask->bits[0]);
   if (!(wake_flags & WF_TTWU)) return idlest_cpu(p, here);  // fork, exec
   if (idle >> prev & 1) return prev;
   bool waker_leaves = (wake_flags & WF_SYNC) && READ_ONCE(this_rq()->nr_running) == 1;

@@ -7,12 +7,12 @@ inline task_struct* task_of(sched_entity* se) { return container_of(se, task_str
 
 inline void fair_enqueue(rq* r, task_struct* p, int flags) {
   r->cfs.enqueue(&p->se, r->clock, flags);
-  r->nr_running++;
+  add_nr_running(r, 1);
 }
 
 inline void fair_dequeue(rq* r, task_struct* p, int flags) {
   r->cfs.dequeue(&p->se, r->clock, flags);
-  r->nr_running--;
+  add_nr_running(r, -1);
 }
 
 inline void fair_check_preempt(rq* r, task_struct* woken, int) {

@@ -91,6 +91,9 @@ inline FairKind fair_kind(const task_struct* p) {
   return p->policy == SCHED_IDLE ? FairKind::Idle : p->policy == SCHED_BATCH ? FairKind::Batch : FairKind::Normal;
 }
 
+// rq lock held; others read the count as a hint.
+inline void add_nr_running(rq* r, int n) { WRITE_ONCE(r->nr_running, r->nr_running + n); }
+
 // Once per lock section (S-10). rq lock held.
 inline void update_rq_clock(rq* r) {
   u64 now = arch::clock_ns();

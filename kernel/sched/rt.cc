@@ -10,7 +10,7 @@ bool is_rr(const task_struct* p) { return p->policy == SCHED_RR; }
 task_struct* task_of_rt(sched_rt_entity* e) { return container_of(e, task_struct, rt); }
 
 void unthrottle(rq* r) {
-  r->nr_running += r->rt.nr_running;
+  add_nr_running(r, static_cast<int>(r->rt.nr_running));
   if (r->rt.nr_running && r->rt.best() < r->curr->prio) resched_curr(r);
 }
 
@@ -30,7 +30,7 @@ enum hrtimer_restart rt_period_ends(hrtimer* t) {
 
 // the throttled queue is not picked from; its tasks stay on their lists.
 __cold void throttle(rq* r) {
-  r->nr_running -= r->rt.nr_running;
+  add_nr_running(r, -static_cast<int>(r->rt.nr_running));
   resched_curr(r);
   if (!r->rt_period_timer.function) {  // timers are not there yet when the run queues are made
     hrtimer_init(&r->rt_period_timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_PINNED_HARD);
@@ -53,13 +53,13 @@ void enqueue_task_rt(rq* r, task_struct* p, int flags) {
   r->rt_bandwidth.begin(r->clock);
   if (r->rt_bandwidth.replenish(r->clock)) unthrottle(r);
   r->rt.enqueue(&p->rt, p->prio, is_rr(p), flags);
-  if (!r->rt_bandwidth.throttled) r->nr_running++;
+  if (!r->rt_bandwidth.throttled) add_nr_running(r, 1);
 }
 
 void dequeue_task_rt(rq* r, task_struct* p, int flags) {
   update_curr_rt(r);
   r->rt.dequeue(&p->rt, p->prio, is_rr(p), flags);
-  if (!r->rt_bandwidth.throttled) r->nr_running--;
+  if (!r->rt_bandwidth.throttled) add_nr_running(r, -1);
 }
 
 void yield_task_rt(rq* r) { r->rt.requeue_tail(&r->curr->rt, r->curr->prio); }

@@ -88,7 +88,7 @@ void wake_asleep(task_struct* p, int wake_flags) {
   rq* r = task_rq(p);
   raw_spin_lock(&r->lock);
   update_rq_clock(r);
-  if (p->sched_contributes_to_load) r->nr_uninterruptible--;
+  if (p->sched_contributes_to_load) WRITE_ONCE(r->nr_uninterruptible, r->nr_uninterruptible - 1);
   activate_task(r, p, ENQUEUE_WAKEUP | ENQUEUE_NOCLOCK | (wake_flags & WF_MIGRATED ? ENQUEUE_MIGRATED : 0));
   check_preempt_curr(r, p, wake_flags);
   WRITE_ONCE(p->__state, TASK_RUNNING);
