@@ -27,6 +27,11 @@ struct pid* get_task_pid(task_struct* t, pid_type type);
 struct pid* find_ge_pid(int nr, pid_namespace* ns);  // first pid with number >= nr (for /proc), RCU
 int pid_nr_ns(const struct pid* pid, const pid_namespace* ns);
 int pid_vnr(const struct pid* pid);
+// current's own number in a role, in its own namespace: the innermost one. No lock: it cannot go while current is here.
+inline int own_pid_number(pid_type type) {
+  const struct pid* pid = type == PIDTYPE_PID ? current->thread_pid : current->signal->pids[type];
+  return pid->numbers[pid->level].nr;
+}
 int task_pid_nr_ns(task_struct* t, pid_type type, pid_namespace* ns);
 pid_namespace* task_active_pid_ns(const task_struct* t);
 inline struct pid* task_pid(const task_struct* t) { return t->thread_pid; }

@@ -35,9 +35,10 @@ void restore_registers(pt_regs* r, const SigContext& c, u64 uc_flags) {
   r->orig_ax = ~0ul;  // the restored ax is no system call's result (E-33)
 }
 
-void fill_frame(RtSigframe* f, const ksignal& ksig, const pt_regs& regs, const sigset_t& mask, unsigned long fpstate) {
+void fill_frame(RtSigframe* f, const ksignal& ksig, const pt_regs& regs, const sigset_t& mask, unsigned long fpstate,
+                size_t fpu_size) {
   f->return_address = reinterpret_cast<u64>(ksig.ka.sa.sa_restorer);
-  f->uc.flags = kUcSigcontextSs | kUcStrictRestoreSs | (arch::fpu_frame_size() > 512 ? kUcFpXstate : 0);
+  f->uc.flags = kUcSigcontextSs | kUcStrictRestoreSs | (fpu_size > 512 ? kUcFpXstate : 0);
   f->uc.link = 0;
   f->uc.stack = altstack_for_frame(regs.sp);
   save_registers(&f->uc.mcontext, regs, mask.sig[0]);
@@ -67,14 +68,15 @@ bool setup_frame(const ksignal& ksig, pt_regs* regs) {
   const bool on_altstack = on_sig_stack(self, regs->sp);
   const bool enters_altstack = (flags & SA_ONSTACK) && !on_altstack && self->sas_ss_size;
   if (enters_altstack) sp = self->sas_ss_sp + self->sas_ss_size;
-  const FramePlace place = place_frame(sp, arch::fpu_frame_size());
+  const size_t fpu_size = arch::fpu_frame_size();
+  const FramePlace place = place_frame(sp, fpu_size);
   if ((on_altstack || enters_altstack) && !within_sig_stack(self, place.frame)) return false;  // S-50
 
-  if (place.fpstate && (!access_ok(reinterpret_cast<void*>(place.fpstate), arch::fpu_frame_size()) ||
+  if (place.fpstate && (!access_ok(reinterpret_cast<void*>(place.fpstate), fpu_size) ||
                         arch::fpu_save_to_user(place.fpstate)))
     return false;
   RtSigframe frame;
-  fill_frame(&frame, ksig, *regs, self->restore_sigmask ? self->saved_sigmask : self->blocked, place.fpstate);
+  fill_frame(&frame, ksig, *regs, self->restore_sigmask ? self->saved_sigmask : self->blocked, place.fpstate, fpu_size);
   size_t size = offsetof(RtSigframe, info);
   if (flags & SA_SIGINFO) {
     frame.info.k = ksig.info;

@@ -90,7 +90,7 @@ kernel_siginfo user_info(int sig, int code) {
   kernel_siginfo info = {};
   info.si_signo = sig;
   info.si_code = code;
-  info.si_pid = task_tgid_vnr(current);
+  info.si_pid = own_pid_number(PIDTYPE_TGID);
   info.si_uid = from_kuid_munged(current->cred->user_ns, current->cred->uid);
   return info;
 }
@@ -126,7 +126,7 @@ namespace {
 long send_to_thread(pid_t tgid, pid_t pid, int sig, kernel_siginfo* info) {
   RcuReadGuard rcu;
   task_struct* p = find_task_by_vpid(pid);
-  if (!p || (tgid && task_tgid_vnr(p) != tgid)) return -ESRCH;
+  if (!p || (tgid && pid_vnr(rcu_dereference(p->signal->pids[PIDTYPE_TGID])) != tgid)) return -ESRCH;
   if (int error = check_kill_permission(sig, info, p)) return error;
   if (!sig) return 0;
   int error = do_send_sig_info(sig, info, p, PIDTYPE_PID);

@@ -6,15 +6,8 @@
 #include "kernel/sync/guards.hh"
 #include "kernel/task/neighbours.hh"
 
-namespace {
-
-// A number of current's own, in its own namespace: the innermost one.
-long own_number(const struct pid* pid) { return pid->numbers[pid->level].nr; }
-
-}  // namespace
-
-SYSCALL_DEFINE0(getpid) { return own_number(current->signal->pids[PIDTYPE_TGID]); }
-SYSCALL_DEFINE0(gettid) { return own_number(current->thread_pid); }
+SYSCALL_DEFINE0(getpid) { return own_pid_number(PIDTYPE_TGID); }
+SYSCALL_DEFINE0(gettid) { return own_pid_number(PIDTYPE_PID); }
 
 // T-1. The parent may change and be freed while we look.
 SYSCALL_DEFINE0(getppid) {
