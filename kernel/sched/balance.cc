@@ -87,7 +87,8 @@ void balance_tick(rq* r) {
   if (time_before(jiffies, r->next_balance)) return;
   r->next_balance = jiffies + kBusyInterval;
   raw_spin_lock(&r->lock);
-  pull_one(r, r->cfs.nr_running + 2);
+  // The tick may have hit the idle task, which would sleep on with the task it got.
+  if (pull_one(r, r->cfs.nr_running + 2) && r->curr == r->idle) resched_curr(r);
   raw_spin_unlock(&r->lock);
 }
 
