@@ -12,6 +12,8 @@
 #include "kernel/exit/exit.hh"
 #include "kernel/fork/fork.hh"
 #include "kernel/signal/signal.hh"
+#include "kernel/sync/guards.hh"
+#include "kernel/task/task.hh"
 #include "mm/mm_struct.hh"
 
 namespace {
@@ -72,8 +74,11 @@ Started* slot_of(long pid) {
   return nullptr;
 }
 
-bool group_is_dead(const task_struct* t) {
-  return __atomic_load_n(&t->exit_state, __ATOMIC_ACQUIRE) && atomic_read(&t->signal->live) == 0;
+// The wait status once the whole group is dead; negative before.
+long group_status(const task_struct* t) {
+  ReadGuard tasklist(tasklist_lock);
+  if (!t->exit_state || atomic_read(&t->signal->live)) return -1;
+  return t->signal->flags & SIGNAL_GROUP_EXIT ? t->signal->group_exit_code : t->exit_code;
 }
 
 }  // namespace
@@ -110,8 +115,8 @@ long wait_process(long pid) {
   Started* slot = pid > 0 ? slot_of(pid) : nullptr;
   if (!slot) return -ECHILD;
   task_struct* t = slot->task;
-  while (!group_is_dead(t)) schedule_timeout_uninterruptible(1);
-  long status = t->signal->flags & SIGNAL_GROUP_EXIT ? t->signal->group_exit_code : t->exit_code;
+  long status;
+  while ((status = group_status(t)) < 0) schedule_timeout_uninterruptible(1);
   *slot = {};
   put_task_struct(t);
   return status;

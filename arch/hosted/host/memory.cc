@@ -11,6 +11,9 @@
 
 #include "arch/hosted/host/host_api.hh"
 
+// Called from any fiber; ThreadSanitizer must not take what they share here for theirs.
+#define NOT_TRACED __attribute__((no_sanitize("thread")))
+
 namespace {
 
 // As in arch/machine.hh, which host code cannot include; asserted equal in arch/hosted/boot.cc through host_layout.
@@ -20,12 +23,12 @@ constexpr unsigned long kRamStart = 1 << 20;
 int arena_fd = -1;
 unsigned long arena_size;
 
-long raw_mmap(unsigned long at, unsigned long size, int prot, int flags, int fd, unsigned long offset) {
+NOT_TRACED long raw_mmap(unsigned long at, unsigned long size, int prot, int flags, int fd, unsigned long offset) {
   long r = syscall(SYS_mmap, at, size, prot, flags, fd, offset);
   return r == -1 ? -errno : r;
 }
 
-int reserve_vmalloc() {
+NOT_TRACED int reserve_vmalloc() {
   long r = raw_mmap(kVmallocBase, kVmallocSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
   return r < 0 ? static_cast<int>(-r) : 0;
 }
@@ -43,7 +46,7 @@ extern "C" {
 
 // The first call makes the arena; later ones grow it. What lies in it is not cleared between worlds: a kernel that
 // depends on fresh memory being zero is wrong, and the replay tests would tell.
-int host_map_arena(unsigned long size) {
+NOT_TRACED int host_map_arena(unsigned long size) {
   if (arena_fd < 0) {
     arena_fd = static_cast<int>(syscall(SYS_memfd_create, "cleanfork-ram", MFD_CLOEXEC));
     if (arena_fd < 0) return errno;
@@ -58,16 +61,16 @@ int host_map_arena(unsigned long size) {
   return 0;
 }
 
-int host_vmap(unsigned long va, unsigned long phys, unsigned long size) {
+NOT_TRACED int host_vmap(unsigned long va, unsigned long phys, unsigned long size) {
   long r = raw_mmap(va, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_POPULATE, arena_fd, phys);
   return r < 0 ? static_cast<int>(-r) : 0;
 }
 
-void host_vunmap(unsigned long va, unsigned long size) {
+NOT_TRACED void host_vunmap(unsigned long va, unsigned long size) {
   raw_mmap(va, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
 }
 
-char* host_stack_alloc(unsigned long size) {
+NOT_TRACED char* host_stack_alloc(unsigned long size) {
   for (FreeStack** p = &free_stacks; *p; p = &(*p)->next) {
     if ((*p)->size != size) continue;
     char* top = reinterpret_cast<char*>(*p) + sizeof(FreeStack);
@@ -81,14 +84,14 @@ char* host_stack_alloc(unsigned long size) {
   return low;
 }
 
-void host_stack_free(char* low, unsigned long size) {
+NOT_TRACED void host_stack_free(char* low, unsigned long size) {
   auto* f = reinterpret_cast<FreeStack*>(low + size) - 1;
   f->size = size;
   f->next = free_stacks;
   free_stacks = f;
 }
 
-void host_echo(const char* text, unsigned long size) {
+NOT_TRACED void host_echo(const char* text, unsigned long size) {
   while (size) {
     long n = syscall(SYS_write, 2, text, size);
     if (n <= 0) return;
