@@ -47,6 +47,7 @@ void free_node(xa_node* n) { call_rcu(&n->rcu, free_node_rcu); }
 xa_node* new_node(unsigned shift, gfp_t gfp) {
   auto* n = static_cast<xa_node*>(kmem_cache_alloc(node_cache, gfp | __GFP_ZERO | __GFP_NOWARN));
   if (!n) {
+    if (gfp & __GFP_DIRECT_RECLAIM) return nullptr;  // what is set aside is for those who cannot wait
     PreemptGuard still;
     Stash& s = stashes.this_cpu();
     if (!s.count) return nullptr;

@@ -118,13 +118,16 @@ void allocation_failures(kunit* test) {
 }
 
 void address_space_is_reused(kunit* test) {
-  void* first = vmalloc(PAGE_SIZE);
-  vfree(first);
+  vfree(vmalloc(1));
+  void* last = nullptr;
+  int moves = 0;
   for (int i = 0; i < 100; i++) {
     void* p = vmalloc(PAGE_SIZE);
-    KUNIT_EXPECT_PTR_EQ(test, p, first);
+    moves += p != last;
+    last = p;
     vfree(p);
   }
+  KUNIT_EXPECT_LE(test, moves, 10);  // others may free areas meanwhile
 }
 
 kunit_case cases[] = {
