@@ -217,13 +217,13 @@ UNSEEN bool check_order(unsigned cls, LockUse use, const Chain& chain, const voi
 }
 
 // W-40: what an interrupt takes, others take with interrupts off (or, for softirqs, bottom halves off).
-UNSEEN bool check_context(unsigned cls, LockUse use) {
+UNSEEN bool check_context(unsigned cls, LockUse use, bool irqs_on) {
   if (use != LockUse::Exclusive && use != LockUse::Shared) return false;
   const bool shared = use == LockUse::Shared;
   unsigned char now = 0;
   if (in_hardirq())
     now = shared ? kInHardirqShared : kInHardirq;
-  else if (!irqs_disabled()) {
+  else if (irqs_on) {
     now = shared ? kIrqsOnShared : kIrqsOn;
     if (in_serving_softirq())
       now |= shared ? kInSoftirqShared : kInSoftirq;
@@ -280,6 +280,7 @@ UNSEEN bool pop_sleeping(const void* lock, const task_struct* task) {
 
 UNSEEN void lockorder_acquire_slow(const void* lock, lock_class_key* key, LockUse use, LockHow how, unsigned subclass) {
   if (checker.off) return;
+  const bool irqs_on = !irqs_disabled();
   const unsigned long flags = arch::irq_save();
   lock_checker();
   bool reported = false;
@@ -288,7 +289,7 @@ UNSEEN void lockorder_acquire_slow(const void* lock, lock_class_key* key, LockUs
     if (how == LockHow::Wait) {
       Chain chain;
       current_chain(&chain);
-      reported = check_order(cls, use, chain, lock) || check_context(cls, use);
+      reported = check_order(cls, use, chain, lock) || check_context(cls, use, irqs_on);
     }
     push(lock, cls, use);
   }
