@@ -127,6 +127,7 @@ struct KernelRange {
   unsigned long start, end;
 };
 KernelRange vmalloc_area();
+unsigned long vmap_table_pages();  // pages that vmap_range has taken for tables and keeps as long as the world lasts
 void clear_page(void* p);
 void copy_page(void* dst, const void* src);
 

@@ -38,6 +38,7 @@ Result<void> vmap_range(unsigned long va, std::span<page* const> pages) {
 }
 
 void vunmap_range(unsigned long va, unsigned long size) { host_vunmap(va, size); }
+unsigned long vmap_table_pages() { return 0; }  // the host keeps them
 KernelRange vmalloc_area() { return {kVmallocBase, kVmallocBase + kVmallocSize}; }
 void clear_page(void* p) { memset(p, 0, 4096); }
 void copy_page(void* dst, const void* src) { memcpy(dst, src, 4096); }

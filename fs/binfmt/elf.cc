@@ -126,7 +126,8 @@ Result<unsigned long> map_segment(file* f, unsigned long addr, const Elf64_Phdr&
   return at;
 }
 
-// what a segment has in memory but not in the file. Zeroing the last page's rest may fail only where nobody looks.
+// what a segment has in memory but not in the file. If the last page's rest cannot be zeroed, that is an error in the last
+// segment alone, and not even there if it is writable: then the file ends before it, and the program meets SIGBUS itself.
 enum class Zeroing : unsigned char { MustWork, MayFail };
 Result<void> map_bss(const Elf64_Phdr& p, unsigned long bias, Zeroing zeroing) {
   unsigned long file_end = bias + p.p_vaddr + p.p_filesz, memory_end = bias + p.p_vaddr + p.p_memsz;
@@ -180,7 +181,7 @@ Result<Mapped> map_file(file* f, const ElfFile& e, Placement place) {
     if (first && relocatable) m.bias = at - page_start(p.p_vaddr);
     first = false;
     TRY(check_segment(p, m.bias + p.p_vaddr));
-    TRY(map_bss(p, m.bias, &p == last ? Zeroing::MustWork : Zeroing::MayFail));
+    TRY(map_bss(p, m.bias, &p == last && !(p.p_flags & PF_W) ? Zeroing::MustWork : Zeroing::MayFail));
     note_bounds(&m, p);
     if (p.p_offset <= e.header.e_phoff && e.header.e_phoff < p.p_offset + p.p_filesz)
       m.phdr = e.header.e_phoff - p.p_offset + p.p_vaddr + m.bias;

@@ -123,6 +123,8 @@ void build_kernel_tables() {
 
 namespace {
 
+unsigned long vmap_tables;  // vmap_lock
+
 Result<pte_t*> vmap_descend(pte_t* table, unsigned index) {
   if (READ_ONCE(table[index].val) == 0) {
     page* p = alloc_page(GFP_KERNEL | __GFP_ZERO);
@@ -131,7 +133,10 @@ Result<pte_t*> vmap_descend(pte_t* table, unsigned index) {
     {
       IrqSpinGuard guard(vmap_lock);
       lost = !pte_none(table[index]);
-      if (!lost) WRITE_ONCE(table[index].val, page_to_phys(p) | kKernelTable);
+      if (!lost) {
+        WRITE_ONCE(table[index].val, page_to_phys(p) | kKernelTable);
+        vmap_tables++;
+      }
     }
     if (lost) __free_page(p);  // somebody else was faster
   }
@@ -155,6 +160,7 @@ pte_t* vmap_find(unsigned long va) {
 namespace arch {
 using namespace x86;
 
+unsigned long vmap_table_pages() { return vmap_tables; }
 KernelRange vmalloc_area() { return {kVmallocStart, kVmallocEnd}; }
 
 // Tables below vmalloc space are kept for ever: its addresses are used again.
