@@ -27,12 +27,18 @@ termios2 settings_of(tty_struct* tty) {
   return tty->ldisc.settings();
 }
 
+constexpr struct {
+  u32 code, baud;
+} kSpeeds[] = {{B0, 0},         {B300, 300},     {B1200, 1200},   {B2400, 2400},     {B4800, 4800},     {B9600, 9600},
+               {B19200, 19200}, {B38400, 38400}, {B57600, 57600}, {B115200, 115200}, {B230400, 230400}};
+
 // Reads the first `size` bytes of the settings (struct termios is a prefix of struct termios2) over the present ones.
 long set_termios(tty_struct* tty, unsigned long arg, size_t size, When when) {
   if (long err = tty_check_change(tty, SIGTTOU)) return err;
   termios2 t = settings_of(tty);
   if (copy_from_user(&t, user<void>(arg), size)) return -EFAULT;
   t.c_line = 0;
+  if ((t.c_cflag & CBAUD) != BOTHER) t.c_ispeed = t.c_ospeed = baud_of_code(t.c_cflag);
   {
     // Output leaves at once, so there is none to wait for.
     IrqSpinGuard guard(tty->lock);
@@ -159,6 +165,17 @@ long session_ioctl(file* f, tty_struct* tty, unsigned cmd, unsigned long arg) {
 }
 
 }  // namespace
+
+u32 baud_of_code(u32 cflag) {
+  for (auto [code, baud] : kSpeeds)
+    if (code == (cflag & CBAUD)) return baud;
+  return 0;
+}
+u32 code_of_baud(u32 baud) {
+  for (auto [code, b] : kSpeeds)
+    if (b == baud) return code;
+  return BOTHER;
+}
 
 long tty_do_ioctl(file* f, TtyFile* tf, unsigned cmd, unsigned long arg) {
   tty_struct* tty = tf->tty;

@@ -11,13 +11,13 @@
 const termios2 kInitialTermios = {
     .c_iflag = ICRNL | IXON,
     .c_oflag = OPOST | ONLCR,
-    .c_cflag = B115200 | CS8 | CREAD | HUPCL | CLOCAL,
+    .c_cflag = B9600 | CS8 | CREAD | HUPCL | CLOCAL,
     .c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
     .c_line = 0,
     //       INTR QUIT  ERASE KILL EOF TIME MIN SWTC START STOP SUSP EOL REPRINT DISCARD WERASE LNEXT EOL2
     .c_cc = {3,   0x1c, 0x7f, 21,  4,  0,   1,  0,   17,   19,  26,  0,  18,     15,     23,    22,   0},
-    .c_ispeed = 115200,
-    .c_ospeed = 115200,
+    .c_ispeed = 9600,
+    .c_ospeed = 9600,
 };
 
 namespace {

@@ -12,6 +12,7 @@
 #include "fs/dev/dev.hh"
 #include "fs/vfs/poll.hh"
 #include "fs/vfs/vfs.hh"
+#include "init/params.hh"
 #include "kernel/cred/cred.hh"
 #include "kernel/pid/pid.hh"
 #include "kernel/signal/signal.hh"
@@ -295,7 +296,24 @@ struct Node {
   unsigned dev;
   umode_t mode;
 };
-constexpr Node kNodes[] = {{"tty", kDevTty, 0666}, {"console", kDevConsole, 0600}, {"ttyS0", kDevSerial, 0660}};
+constexpr Node kNodes[] = {{"tty", kDevTty, 0666}, {"console", kDevConsole, 0600}, {"ttyS0", kDevSerial, 0600}};
+
+// What "console=ttyS0,115200n8" says of the line; 9600 bits per second if nothing.
+termios2 settings_from_boot() {
+  termios2 t = kInitialTermios;
+  std::string_view console;
+  size_t comma;
+  if (!boot_param("console", &console) || (comma = console.find(',')) == std::string_view::npos) return t;
+  u32 baud = 0;
+  for (char c : console.substr(comma + 1)) {
+    if (c < '0' || c > '9') break;
+    baud = baud * 10 + static_cast<u32>(c - '0');
+  }
+  if (!baud) return t;
+  t.c_cflag = (t.c_cflag & ~static_cast<u32>(CBAUD)) | code_of_baud(baud);
+  t.c_ispeed = t.c_ospeed = baud;
+  return t;
+}
 
 }  // namespace
 
@@ -320,7 +338,7 @@ void tty_init() {
   mutex_init(&t.write_lock);
   init_waitqueue_head(&t.read_wait);
   init_waitqueue_head(&t.write_wait);
-  t.ldisc.reset(&t, kInitialTermios);
+  t.ldisc.reset(&t, settings_from_boot());
   for (const Node& n : kNodes)
     if (int err = device_register(n.name, n.dev, n.mode, &kTtyFops)) pr_err("tty: cannot make /dev/%s: %d\n", n.name, err);
 }

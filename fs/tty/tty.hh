@@ -71,4 +71,6 @@ void tty_hangup(tty_struct* tty);                      // SIGHUP, SIGCONT; open 
 void tty_vhangup_self();
 
 // ioctl.cc
+u32 baud_of_code(u32 cflag);   // of the CBAUD bits; 0 for BOTHER and unknown ones
+u32 code_of_baud(u32 baud);    // BOTHER if there is none
 long tty_do_ioctl(file* f, TtyFile* tf, unsigned cmd, unsigned long arg);

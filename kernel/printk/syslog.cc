@@ -131,6 +131,7 @@ long do_syslog(int type, char* buf, int len) {
 }  // namespace
 
 void syslog_reset() { st = {}; }
+u64 syslog_clear_seq() { return READ_ONCE(st.clear_seq); }
 
 SYSCALL_DEFINE3(syslog, int, type, char*, buf, int, len) { return do_syslog(type, buf, len); }
 

@@ -295,6 +295,9 @@ PROGRAM(settings_stay) {
   Var<int> n;
   MUST(ioctl(fd, FIONREAD, n) == 0 && n.get() == 0);
   Var<termios2> t2;
+  MUST(ioctl(fd, TCGETS2, t2) == 0 && t2.get().c_ospeed == 9600);
+  t.c_cflag = (t.c_cflag & ~static_cast<u32>(CBAUD)) | B115200;
+  MUST(set(fd, t) == 0);
   MUST(ioctl(fd, TCGETS2, t2) == 0 && t2.get().c_ospeed == 115200);
   return 0;
 }

@@ -54,9 +54,18 @@ struct winsize { u16 ws_row, ws_col, ws_xpixel, ws_ypixel; };
 #define TABDLY 0014000
 #define XTABS 0014000
 /* c_cflag */
+#define B0 0000000
+#define B300 0000007
+#define B1200 0000011
+#define B2400 0000013
+#define B4800 0000014
 #define B9600 0000015
+#define B19200 0000016
 #define B38400 0000017
+#define BOTHER 0010000 /* the speed is in c_ospeed */
+#define B57600 0010001
 #define B115200 0010002
+#define B230400 0010003
 #define CBAUD 0010017
 #define CSIZE 0000060
 #define CS8 0000060
