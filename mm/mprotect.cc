@@ -62,7 +62,9 @@ Result<void> do_mprotect(mm_struct* mm, unsigned long start, unsigned long end, 
 
 }  // namespace
 
-SYSCALL_DEFINE3(mprotect, unsigned long, start, size_t, len, unsigned long, prot) {
+namespace {
+
+long protect(unsigned long start, size_t len, unsigned long prot) {
   unsigned long grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
   prot &= ~grows;
   if (grows == (PROT_GROWSDOWN | PROT_GROWSUP)) return -EINVAL;
@@ -77,3 +79,16 @@ SYSCALL_DEFINE3(mprotect, unsigned long, start, size_t, len, unsigned long, prot
   up_write(&mm->mmap_lock);
   return to_abi(r);
 }
+
+}  // namespace
+
+SYSCALL_DEFINE3(mprotect, unsigned long, start, size_t, len, unsigned long, prot) { return protect(start, len, prot); }
+
+// There are no protection keys: none can be had, and only "no key" is one.
+SYSCALL_DEFINE4(pkey_mprotect, unsigned long, start, size_t, len, unsigned long, prot, int, key) {
+  return key == -1 ? protect(start, len, prot) : -EINVAL;
+}
+SYSCALL_DEFINE2(pkey_alloc, unsigned long, flags, unsigned long, rights) {
+  return flags || (rights & ~3ul) ? -EINVAL : -ENOSPC;
+}
+SYSCALL_DEFINE1(pkey_free, int, key) { return -EINVAL; }

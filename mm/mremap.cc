@@ -138,7 +138,44 @@ Result<unsigned long> do_mremap(Remap& r) {
   return move_area(r, vma, to);
 }
 
+// [start, start+len) of one shared area is to show other pages of its object.
+Result<void> remap_pages(mm_struct* mm, unsigned long start, unsigned long len, unsigned long pgoff) {
+  vm_area_struct* vma = vma_tree_find(mm, start);
+  if (!vma || vma->vm_start > start || vma->vm_end < start + len || !(vma->vm_flags & VM_SHARED)) return fail(EINVAL);
+  if (mm->map_count >= mm_settings.max_map_count - 2) return fail(ENOMEM);
+  unsigned long flags = vma->vm_flags;
+  vm_area_struct* n = copy_of_area(vma, start, start, len);
+  if (!n) return fail(ENOMEM);
+  n->vm_pgoff = pgoff;
+  Result<void> r = do_munmap(mm, start, len);
+  if (!r) {
+    remove_vma(n);
+    return r;
+  }
+  vm_area_struct* next = vma_tree_find(mm, start);
+  vma_link(mm, n, next ? next->vm_prev : mm->mmap_last);
+  account_growth(mm, n, len >> 12);
+  if ((flags & VM_ACCOUNT) && !vm_enough_memory(mm, len >> 12)) n->vm_flags &= ~VM_ACCOUNT;  // it was charged until now
+  vma_merge_around(n);
+  return {};
+}
+
 }  // namespace
+
+// Deprecated since 3.16, when Linux began to emulate it like this: by areas instead of single entries.
+SYSCALL_DEFINE5(remap_file_pages, unsigned long, start, unsigned long, len, unsigned long, prot, unsigned long, pgoff,
+                unsigned long, flags) {
+  if (prot) return -EINVAL;
+  start &= kPageMask;
+  len &= kPageMask;
+  if (start + len <= start || pgoff + (len >> 12) < pgoff) return -EINVAL;
+  mm_struct* mm = current->mm;
+  if (down_write_killable(&mm->mmap_lock)) return -EINTR;
+  Result<void> r = remap_pages(mm, start, len, pgoff);
+  up_write(&mm->mmap_lock);
+  if (r && !(flags & MAP_NONBLOCK)) mm_populate(start, len);
+  return to_abi(r);
+}
 
 SYSCALL_DEFINE5(mremap, unsigned long, addr, unsigned long, old_len, unsigned long, new_len, unsigned long, flags,
                 unsigned long, new_addr) {

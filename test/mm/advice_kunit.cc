@@ -292,7 +292,36 @@ void mremap_failures_leave_no_trace(kunit* test) {
   }
 }
 
+// remap_file_pages(2), as Linux emulates it since 4.0
+void remapped_file_pages(kunit* test) {
+  UserSpace u(test);
+  u.map(at(0), 4 * kPg, kRW, kSharedAnon | MAP_FIXED);
+  for (int i = 0; i < 4; i++) u.poke(at(i), 10 + i);
+  KUNIT_EXPECT_EQ(test, call(sys_remap_file_pages, at(1), kPg, 0, 3, 0), 0l);
+  KUNIT_EXPECT_EQ(test, u.peek(at(1)), 13);
+  u.poke(at(1), 99);
+  KUNIT_EXPECT_EQ(test, u.peek(at(3)), 99);
+  KUNIT_EXPECT_EQ(test, u.mm()->total_vm, 4ul);
+  KUNIT_EXPECT_EQ(test, call(sys_remap_file_pages, at(1), kPg, PROT_READ, 3, 0), -22l);
+  KUNIT_EXPECT_EQ(test, call(sys_remap_file_pages, at(9), kPg, 0, 3, 0), -22l);
+  u.map(at(9), kPg);
+  KUNIT_EXPECT_EQ(test, call(sys_remap_file_pages, at(9), kPg, 0, 0, 0), -22l);  // private
+}
+
+// pkeys(7) on a machine without them
+void no_protection_keys(kunit* test) {
+  UserSpace u(test);
+  u.map(at(0), kPg);
+  KUNIT_EXPECT_EQ(test, call(sys_pkey_mprotect, at(0), kPg, PROT_READ, -1ul), 0l);
+  EXPECT_SHAPE(test, u, "[0,1)r--");
+  KUNIT_EXPECT_EQ(test, call(sys_pkey_mprotect, at(0), kPg, kRW, 1), -22l);
+  KUNIT_EXPECT_EQ(test, call(sys_pkey_alloc, 0, 0), -28l);
+  KUNIT_EXPECT_EQ(test, call(sys_pkey_alloc, 1, 0), -22l);
+  KUNIT_EXPECT_EQ(test, call(sys_pkey_free, 1), -22l);
+}
+
 kunit_case cases[] = {
+    KUNIT_CASE(remapped_file_pages), KUNIT_CASE(no_protection_keys),
     KUNIT_CASE_PARAM(advice_results, advice_gen_params), KUNIT_CASE(dontneed_zeroes_private_memory),
     KUNIT_CASE(dontneed_keeps_shared_content), KUNIT_CASE(dontneed_respects_locks), KUNIT_CASE(advice_splits_and_merges),
     KUNIT_CASE(populate_needs_the_right), KUNIT_CASE(mlock_counts_and_populates),

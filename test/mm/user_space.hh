@@ -26,6 +26,10 @@ DECLARE_SYSCALL(munlockall);
 DECLARE_SYSCALL(msync);
 DECLARE_SYSCALL(mincore);
 DECLARE_SYSCALL(brk);
+DECLARE_SYSCALL(remap_file_pages);
+DECLARE_SYSCALL(pkey_mprotect);
+DECLARE_SYSCALL(pkey_alloc);
+DECLARE_SYSCALL(pkey_free);
 #undef DECLARE_SYSCALL
 
 // Calls a system call as a program would.
