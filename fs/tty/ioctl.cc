@@ -129,6 +129,19 @@ long input_waiting(tty_struct* tty, unsigned long arg) {
   return put_user(n, user<int>(arg));
 }
 
+// Programs find out from it which /dev/ttyS they have.
+long get_serial(unsigned long arg) {
+  serial_struct s{};
+  s.type = PORT_16550A;
+  s.port = 0x3f8;
+  s.irq = 4;
+  s.xmit_fifo_size = 16;
+  s.baud_base = 115200;
+  s.close_delay = 50;
+  s.closing_wait = 3000;
+  return put_user(s, user<serial_struct>(arg));
+}
+
 long drain(tty_struct* tty) { return tty_check_change(tty, SIGTTOU); }
 
 long give_up(tty_struct* tty) {
@@ -207,6 +220,7 @@ long tty_do_ioctl(file* f, TtyFile* tf, unsigned cmd, unsigned long arg) {
       if (get_user(which, user<const int>(arg))) return -EFAULT;
       return which == 0 ? 0 : -EINVAL;
     }
+    case TIOCGSERIAL: return get_serial(arg);
     case TIOCGDEV: return put_user(new_encode_dev(tty_devnum(tty)), user<u32>(arg));
   }
   return session_ioctl(f, tty, cmd, arg);

@@ -10,6 +10,22 @@ struct termios { u32 c_iflag, c_oflag, c_cflag, c_lflag; u8 c_line, c_cc[NCCS]; 
 struct termios2 { u32 c_iflag, c_oflag, c_cflag, c_lflag; u8 c_line, c_cc[NCCS]; u32 c_ispeed, c_ospeed; };
 struct winsize { u16 ws_row, ws_col, ws_xpixel, ws_ypixel; };
 
+/* TIOCGSERIAL */
+struct serial_struct {
+	int type, line;
+	unsigned port;
+	int irq, flags, xmit_fifo_size, custom_divisor, baud_base;
+	unsigned short close_delay;
+	char io_type, reserved_char[1];
+	int hub6;
+	unsigned short closing_wait, closing_wait2;
+	unsigned char *iomem_base;
+	unsigned short iomem_reg_shift;
+	unsigned port_high;
+	unsigned long iomap_base;
+};
+#define PORT_16550A 4
+
 /* c_cc */
 #define VINTR 0
 #define VQUIT 1
@@ -103,6 +119,7 @@ struct winsize { u16 ws_row, ws_col, ws_xpixel, ws_ypixel; };
 #define TIOCGWINSZ 0x5413
 #define TIOCSWINSZ 0x5414
 #define FIONREAD 0x541B
+#define TIOCGSERIAL 0x541E
 #define TIOCINQ FIONREAD
 #define TIOCNOTTY 0x5422
 #define TIOCSETD 0x5423
