@@ -134,7 +134,7 @@ void fpu_cpu_init() {
 extern "C" {
 bool x86_use_vectors;
 }
-void choose_copy_method() { x86_use_vectors = (features.xcr0 & 4) && !features.erms; }
+void choose_clear_method() { x86_use_vectors = (features.xcr0 & 4) && !features.erms; }
 
 size_t fpu_image_size() { return features.xsave_size; }
 

@@ -10,7 +10,7 @@ namespace x86 {
 // nobody else used finds its registers in place.
 
 void fpu_cpu_init();  // each CPU, after CR4
-void choose_copy_method();  // boot CPU
+void choose_clear_method();  // boot CPU
 // Writes current's live registers to its memory image. Preemption off.
 void fpu_save_current();
 // The registers no longer mean anything to current: the next entry to user mode loads the image. Preemption off.

@@ -54,7 +54,7 @@ extern "C" [[noreturn]] void x86_start(phys_addr_t data, LoaderData kind) {
   extable_init();
   idt_init();
   cpu_init(boot_cpu);
-  choose_copy_method();
+  choose_clear_method();
   read_loader_data(data, kind);
   acpi_read_tables(boot.rsdp);
   build_kernel_tables();

@@ -21,15 +21,11 @@
 .endm
 
 	.section .text.usercopy, "ax"
-// x86_user_copy(dst, src, n): either side may be the user's. Big ones go by vectors where page.S can.
+// x86_user_copy(dst, src, n): either side may be the user's.
 	.balign	16
-	.globl	x86_user_copy, x86_user_copy_small
+	.globl	x86_user_copy
 	.type	x86_user_copy, @function
-	.type	x86_user_copy_small, @function
 x86_user_copy:
-	cmp	$512, %rdx
-	jae	x86_user_copy_big
-x86_user_copy_small:
 	mov	%rdx, %rcx
 	shr	$3, %rcx
 	and	$7, %edx

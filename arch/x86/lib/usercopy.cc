@@ -4,34 +4,10 @@
 #include <linux/errno.h>
 
 #include "arch/contract/arch.hh"
-#include "kernel/sync/guards.hh"
 
 extern "C" {
-extern bool x86_use_vectors;
-unsigned long x86_vector_user_copy(void* dst, const void* src, unsigned long n);  // preemption off; n in whole blocks
-unsigned long x86_user_copy_small(void* dst, const void* src, unsigned long n);
 unsigned long x86_user_clear(unsigned long dst, unsigned long n);
 long x86_user_strncpy(char* dst, unsigned long src, long max);
-}
-constexpr unsigned long kVectorBlock = 256;
-
-// By vectors; where one page is not there (or not writable yet) that page goes by the copy that may sleep.
-extern "C" unsigned long x86_user_copy_big(char* dst, const char* src, unsigned long n) {
-  while (x86_use_vectors && n >= kVectorBlock) {
-    unsigned long blocks = n & ~(kVectorBlock - 1), left;
-    {
-      PreemptGuard no_preempt;
-      left = x86_vector_user_copy(dst, src, blocks);
-    }
-    unsigned long done = blocks - left;
-    dst += done, src += done, n -= done;
-    if (left == 0) break;
-    unsigned long chunk = n < 4096 ? n : 4096;
-    left = x86_user_copy_small(dst, src, chunk);
-    dst += chunk, src += chunk, n -= chunk;
-    if (left) return n + left;
-  }
-  return x86_user_copy_small(dst, src, n);
 }
 
 namespace arch {
