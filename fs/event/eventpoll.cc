@@ -221,7 +221,7 @@ int height_above(const file* f, int depth) {
 }
 
 // ---- Reporting ----------------------------------------------------------------------------------------------------------------
-bool has_ready(EventPoll* ep) { return !list_empty_careful(&ep->ready); }
+bool has_ready(EventPoll* ep) { return !list_empty(&ep->ready); }
 
 // Takes the first ready item off the list; null: none.
 Item* take_ready(EventPoll* ep) {
@@ -258,7 +258,7 @@ long send_events(EventPoll* ep, epoll_event* user, int max) {
   }
   {
     IrqSpinGuard h(ep->lock);
-    list_splice_tail_init(&again, &ep->ready);
+    while (!list_empty(&again)) list_move_tail(again.next, &ep->ready);  // one by one: has_ready looks without the lock
   }
   if (has_ready(ep) && waitqueue_active(&ep->wq)) wake_up(&ep->wq);  // waiters are exclusive: one that leaves some wakes the next
   return n;
