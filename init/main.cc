@@ -164,6 +164,9 @@ int shutdown_thread(void*) {
     if (s.exit) s.exit(*static_cast<LeakReport*>(r));
   };
   for_each_step_backwards(kLateSteps, leave, &report);
+  local_irq_enable();
+  rcu_drain();  // and so did the subsystems
+  local_irq_disable();
   for_each_step_backwards(kEarlySteps, leave, &report);
   report.print();
   int status = shutdown_state.status;
