@@ -125,7 +125,7 @@ bool kill_user_processes() {
   RcuReadGuard rcu;
   task_struct* p;
   for_each_process(p) {
-    if (p->flags & PF_KTHREAD) continue;
+    if (data_race(p->flags) & PF_KTHREAD) continue;
     any = true;
     ignore_children(p);
     do_send_sig_info(SIGKILL, SEND_SIG_PRIV, p, PIDTYPE_TGID);
@@ -186,7 +186,7 @@ void request_shutdown(arch::Stop how, int status) {
   if (IS_ERR(t)) arch::machine_stop(how, status);  // no memory for a tidy end
 }
 
-bool shutdown_is_due() { return READ_ONCE(shutdown_state.ready) && READ_ONCE(nr_threads) == 0; }
+bool shutdown_is_due() { return READ_ONCE(shutdown_state.ready) && data_race(nr_threads) == 0; }
 void idle_check_shutdown() {
   if (shutdown_is_due()) unmake_world();
 }

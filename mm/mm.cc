@@ -107,7 +107,7 @@ void mmput(mm_struct* mm) {
 }
 
 mm_struct* get_task_mm(task_struct* t) {
-  if (t->flags & PF_KTHREAD) return nullptr;
+  if (data_race(t->flags) & PF_KTHREAD) return nullptr;
   SpinGuard g(t->alloc_lock);
   mm_struct* mm = t->mm;
   if (mm) mmget(mm);

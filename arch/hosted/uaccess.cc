@@ -5,6 +5,7 @@
 #include <linux/sched.h>
 
 #include <arch/pgtable.hh>
+#include <arch/sanitize.hh>
 
 #include "arch/hosted/fiber.hh"
 #include "arch/hosted/walk.hh"
@@ -95,6 +96,12 @@ char* walk_faulting(unsigned long addr, unsigned access) {
 }
 
 }  // namespace hosted
+
+#ifdef __SANITIZE_THREAD__
+HOSTED_ENGINE void memcpy_racy(void* dst, const void* src, size_t n) {
+  hosted::move_bytes(static_cast<char*>(dst), static_cast<const char*>(src), n);
+}
+#endif
 
 namespace arch {
 

@@ -164,7 +164,7 @@ void write_bytes(unsigned long addr, const void* src, size_t n) {
 }
 
 unsigned compare_exchange(unsigned long addr, unsigned old, unsigned desired) {
-  hosted::access(addr, sizeof old, arch::kFaultWrite, [&](char* p, size_t) {
+  hosted::access(addr, sizeof old, arch::kFaultWrite, [&](char* p, size_t) __attribute__((no_sanitize("thread"))) {
     __atomic_compare_exchange_n(reinterpret_cast<unsigned*>(p), &old, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
   });
   return old;

@@ -177,18 +177,18 @@ SYSCALL_DEFINE3(read, unsigned, fd, char*, buf, size_t, n) {
   Fd f(fd);
   if (!f) return -EBADF;
   FilePos hold(f.get());
-  loff_t pos = f->f_pos;
+  loff_t pos = f->f_mode & FMODE_STREAM ? 0 : f->f_pos;
   ssize_t r = vfs_read(f.get(), buf, n, &pos);
-  f->f_pos = pos;
+  if (!(f->f_mode & FMODE_STREAM)) f->f_pos = pos;
   return r;
 }
 SYSCALL_DEFINE3(write, unsigned, fd, const char*, buf, size_t, n) {
   Fd f(fd);
   if (!f) return -EBADF;
   FilePos hold(f.get());
-  loff_t pos = f->f_pos;
+  loff_t pos = f->f_mode & FMODE_STREAM ? 0 : f->f_pos;
   ssize_t r = vfs_write(f.get(), buf, n, &pos);
-  f->f_pos = pos;
+  if (!(f->f_mode & FMODE_STREAM)) f->f_pos = pos;
   return r;
 }
 SYSCALL_DEFINE4(pread64, unsigned, fd, char*, buf, size_t, n, loff_t, pos) {

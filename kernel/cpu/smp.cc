@@ -52,7 +52,7 @@ void smp_start_cpus() {
   for_each_other_cpu([limit](unsigned cpu) {
     if (!idles[cpu] || static_cast<long>(num_online_cpus()) >= limit) return;
     if (Result<void> r = arch::start_cpu(cpu, idles[cpu]); !r) return (void)pr_err("CPU%u does not start: %d\n", cpu, r.error().code());
-    while (!cpu_online(cpu)) arch::cpu_relax();
+    while (!(__atomic_load_n(&__cpu_online_mask.bits[0], __ATOMIC_ACQUIRE) >> cpu & 1)) arch::cpu_relax();
   });
   if (num_online_cpus() > 1) pr_info("smp: %u CPUs\n", num_online_cpus());
 }
@@ -89,7 +89,7 @@ void smp_stop_others() {
     arch::send_ipi(cpu, arch::Ipi::Reschedule);
     while (!cpumask_test_cpu(cpu, &quiet)) arch::cpu_relax();
     arch::send_ipi(cpu, arch::Ipi::Stop);
-    while (cpu_online(cpu)) arch::cpu_relax();
+    while (__atomic_load_n(&__cpu_online_mask.bits[0], __ATOMIC_ACQUIRE) >> cpu & 1) arch::cpu_relax();  // all it wrote is seen
   });
 }
 

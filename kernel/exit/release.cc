@@ -21,14 +21,15 @@ task_struct* next_thread(const task_struct* p) {
 }
 
 // A dead thread's share goes into the totals of its group.
+// It may be on its way through its last switch still, which counts.
 void add_to_group(signal_struct* s, const task_struct* p) {
-  s->utime += p->utime;
-  s->stime += p->stime;
-  s->sum_sched_runtime += p->se.sum_exec_runtime;
-  s->min_flt += p->min_flt;
-  s->maj_flt += p->maj_flt;
-  s->nvcsw += p->nvcsw;
-  s->nivcsw += p->nivcsw;
+  s->utime += data_race(p->utime);
+  s->stime += data_race(p->stime);
+  s->sum_sched_runtime += data_race(p->se.sum_exec_runtime);
+  s->min_flt += data_race(p->min_flt);
+  s->maj_flt += data_race(p->maj_flt);
+  s->nvcsw += data_race(p->nvcsw);
+  s->nivcsw += data_race(p->nivcsw);
 }
 
 void unhash(task_struct* p, bool leader) {

@@ -81,10 +81,10 @@ void add_to_waiter(signal_struct* mine, task_struct* p) {
   thread_group_cputime_adjusted(p, &utime, &stime);
   mine->cutime += utime + s->cutime;
   mine->cstime += stime + s->cstime;
-  mine->cmin_flt += p->min_flt + s->min_flt + s->cmin_flt;
-  mine->cmaj_flt += p->maj_flt + s->maj_flt + s->cmaj_flt;
-  mine->cnvcsw += p->nvcsw + s->nvcsw + s->cnvcsw;
-  mine->cnivcsw += p->nivcsw + s->nivcsw + s->cnivcsw;
+  mine->cmin_flt += data_race(p->min_flt) + s->min_flt + s->cmin_flt;
+  mine->cmaj_flt += data_race(p->maj_flt) + s->maj_flt + s->cmaj_flt;
+  mine->cnvcsw += data_race(p->nvcsw) + s->nvcsw + s->cnvcsw;
+  mine->cnivcsw += data_race(p->nivcsw) + s->nivcsw + s->cnivcsw;
   mine->cinblock += s->inblock + s->cinblock;
   mine->coublock += s->oublock + s->coublock;
   const unsigned long peak = s->maxrss > s->cmaxrss ? s->maxrss : s->cmaxrss;
@@ -127,7 +127,7 @@ int wait_zombie(Wait* w, task_struct* p) {
 // W-17.
 int wait_stopped(Wait* w, task_struct* p) {
   signal_struct* s = p->signal;
-  if (!(w->what->options & WUNTRACED) || !(READ_ONCE(s->flags) & SIGNAL_STOP_STOPPED)) return 0;
+  if (!(w->what->options & WUNTRACED) || !(data_race(s->flags) & SIGNAL_STOP_STOPPED)) return 0;
   int sig;
   {
     IrqOffSpinGuard guard(p->sighand->siglock);

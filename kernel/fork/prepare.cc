@@ -58,7 +58,7 @@ bool over_process_limit(const struct cred* c) {
 Result<void> NewTask::check_limits() {
   if (over_process_limit(t_->real_cred)) return fail(EAGAIN);
   current->flags &= ~PF_NPROC_EXCEEDED;
-  if (READ_ONCE(nr_threads) >= max_threads) return fail(EAGAIN);
+  if (data_race(nr_threads) >= max_threads) return fail(EAGAIN);
   return {};
 }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/fork/task_memory.hh"
 
+#include <arch/sanitize.hh>
 #include <linux/bug.h>
 #include <linux/random.h>
 #include <linux/slab.h>
@@ -89,7 +90,7 @@ Result<task_struct*> dup_task_struct(task_struct* orig) {
     kmem_cache_free(task_cache, t);
     return fail(ENOMEM);
   }
-  memcpy(static_cast<void*>(t), static_cast<const void*>(orig), sizeof(*t));
+  memcpy_racy(t, orig, sizeof(*t));  // what others may change meanwhile (locks, links, flags) is set anew below
   t->stack = stack;
   *static_cast<u64*>(stack) = STACK_END_MAGIC;
   t->stack_canary = get_random_u64() & ~0xfful;  // the zero byte ends strings

@@ -245,7 +245,7 @@ void yield() {
 
 // Signals may have been queued while the task was NEW and could not be told.
 static void calculate_sigpending(task_struct* me) {
-  if (!me->pending.signal.sig[0] && !me->signal->shared_pending.signal.sig[0] && !me->jobctl) return;
+  if (data_race(!me->pending.signal.sig[0] && !me->signal->shared_pending.signal.sig[0] && !me->jobctl)) return;
   spin_lock_irq(&me->sighand->siglock);
   set_thread_flag(TIF_SIGPENDING);
   recalc_sigpending();

@@ -9,7 +9,7 @@
 
 u64 task_sched_runtime(task_struct* p) {
   // Neither on a CPU nor queued: the sum does not change under our hands.
-  if (!task_on_cpu(p) || !READ_ONCE(p->on_rq)) return READ_ONCE(p->se.sum_exec_runtime);
+  if (!task_on_cpu(p) || !READ_ONCE(p->on_rq)) return data_race(p->se.sum_exec_runtime);
   TaskRqGuard g(p);
   if (task_current(g.r, p) && task_on_rq_queued(p)) {
     update_rq_clock(g.r);

@@ -105,7 +105,7 @@ ParamChange::~ParamChange() {
 
 // S-2, S-63.
 void set_user_nice(task_struct* p, long nice) {
-  if (task_nice(p) == nice || nice < MIN_NICE || nice > MAX_NICE) return;
+  if (data_race(task_nice(p)) == nice || nice < MIN_NICE || nice > MAX_NICE) return;
   if (!fair_policy(p->policy)) {
     TaskRqGuard g(p);
     p->static_prio = NICE_TO_PRIO(static_cast<int>(nice));

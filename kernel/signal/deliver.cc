@@ -224,7 +224,7 @@ void retarget_shared_pending(task_struct* self, u64 which) {
 
 void exit_signals(task_struct* self) {
   signal_struct* s = self->signal;
-  if (s->nr_threads == 1 || (s->flags & SIGNAL_GROUP_EXIT)) {
+  if (data_race(s->nr_threads == 1 || (s->flags & SIGNAL_GROUP_EXIT))) {
     self->flags |= PF_EXITING;
     return;
   }

@@ -114,7 +114,7 @@ void do_notify_parent_cldstop(task_struct* t, int why) {
   kernel_siginfo info;
   fill_child_info(&info, child, SIGCHLD, parent);
   info.si_code = why;
-  info.si_status = why == CLD_CONTINUED ? SIGCONT : t->signal->group_exit_code & 0x7f;
+  info.si_status = why == CLD_CONTINUED ? SIGCONT : data_race(t->signal->group_exit_code) & 0x7f;
   unsigned long flags;
   if (sighand_struct* sighand = lock_task_sighand(parent, &flags)) {
     const struct sigaction& sa = sighand->action[SIGCHLD - 1].sa;

@@ -60,7 +60,7 @@ bool is_ignored(const task_struct* t, int sig, bool force) {
   const bool unkillable = t->signal->flags & SIGNAL_UNKILLABLE;  // a namespace's init, until it faults or the world ends
   if (unkillable && is_global_init(t) && in_set(kSigOnly, sig)) return true;
   if (unkillable && ka.sa.sa_handler == SIG_DFL && !(force && in_set(kSigOnly, sig))) return true;
-  if ((t->flags & PF_KTHREAD) && ka.sa.sa_handler == SIG_KTHREAD_KERNEL && !force) return true;
+  if ((data_race(t->flags) & PF_KTHREAD) && ka.sa.sa_handler == SIG_KTHREAD_KERNEL && !force) return true;
   return action_ignores(ka, sig);
 }
 

@@ -202,7 +202,7 @@ void timer_softirq(softirq_action*) {
   if (c->base[kDeferrable].any) run_base(c->base[kDeferrable]);
 }
 
-bool due(const TimerBase& base) { return READ_ONCE(base.any) && time_after_eq(jiffies, READ_ONCE(base.next_expiry)); }
+bool due(const TimerBase& base) { return data_race(base.any) && time_after_eq(jiffies, data_race(base.next_expiry)); }
 
 }  // namespace
 

@@ -225,7 +225,7 @@ void init_adopts(kunit* test) {  // X-16 (c)
   KUNIT_EXPECT_TRUE(test, is_global_init(child->real_parent));
   KUNIT_EXPECT_EQ(test, child->exit_signal, SIGCHLD);
   complete(&o.go);
-  while (!child->exit_state) msleep(1);
+  while (!READ_ONCE(child->exit_state)) msleep(1);
 }
 
 //
@@ -270,7 +270,7 @@ void the_last_thread_decides(kunit* test) {  // X-4
   pid_t pid = spawn(leader_exits_first);
   msleep(10);
   TaskRef leader(pid);
-  KUNIT_EXPECT_EQ(test, leader->exit_state, EXIT_ZOMBIE);
+  KUNIT_EXPECT_EQ(test, READ_ONCE(leader->exit_state), EXIT_ZOMBIE);
   KUNIT_EXPECT_EQ(test, wait_for(pid, WEXITED | WNOHANG).result, 0);  // not waitable yet
   KUNIT_EXPECT_EQ(test, wait_for(pid).event.status, exited(9));
 }

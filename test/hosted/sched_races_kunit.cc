@@ -116,7 +116,7 @@ static void state_then_condition_against_condition_then_wakeup(kunit* test) {
     while (!READ_ONCE(b->sleeper)) sched_yield_current();
     for (int i = 1; i <= kRounds; i++) {
       WRITE_ONCE(b->posted, i);
-      wake_up_process(b->sleeper);
+      wake_up_process(READ_ONCE(b->sleeper));
       while (READ_ONCE(b->seen) < i) sched_yield_current();
     }
   }, &b);

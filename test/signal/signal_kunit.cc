@@ -296,7 +296,7 @@ int willing(void* p) {
     __set_current_state(TASK_RUNNING);
   }
   ksignal ksig;
-  if (get_signal(&ksig)) team->handled = ksig.sig;
+  if (get_signal(&ksig)) WRITE_ONCE(team->handled, ksig.sig);
   return 0;
 }
 int leader_of_team(void* p) {

@@ -123,7 +123,7 @@ void mutex_free_beats_signal(kunit* test) {
 int hog(void* p) {
   auto* s = static_cast<Shared*>(p);
   int rounds = 0;
-  while (!READ_ONCE(s->n) && rounds < 100000) {
+  while (!data_race(s->n) && rounds < 100000) {
     mutex_lock(&s->m);
     rounds++;
     if (rounds % 4 == 0) msleep(1);  // the waiter wakes up and finds it taken again

@@ -15,3 +15,10 @@ inline constexpr bool kKasan = false;
 inline void kasan_poison(const volatile void*, size_t) {}
 inline void kasan_unpoison(const volatile void*, size_t) {}
 #endif
+
+// memcpy from memory that others may write meanwhile, by design: not seen by ThreadSanitizer.
+#ifdef __SANITIZE_THREAD__
+void memcpy_racy(void* dst, const void* src, size_t n);
+#else
+inline void memcpy_racy(void* dst, const void* src, size_t n) { __builtin_memcpy(dst, src, n); }
+#endif
