@@ -4,6 +4,26 @@
 
 #include <linux/minmax.h>
 
+sched_entity* cfs_rq::pick_buddy(sched_entity* running, sched_entity* left) {
+  sched_entity* se = left;
+  if (!se) return nullptr;
+  if (skip == se) {
+    sched_entity* second;
+    if (se == running) {
+      second = leftmost();
+    } else {
+      second = entity(rb_next(&se->run_node));
+      if (!second || (running && before(running, second))) second = running;
+    }
+    if (second && wakeup_test(second, left) < 1) se = second;
+  }
+  if (next && wakeup_test(next, left) < 1)
+    se = next;
+  else if (last && wakeup_test(last, left) < 1)
+    se = last;
+  return se;
+}
+
 u64 cfs_rq::slice(sched_entity* se) {
   unsigned n = nr_running + !se->on_rq;
   u64 period = n <= tun->nr_latency ? tun->latency : n * tun->min_granularity;  // F-10

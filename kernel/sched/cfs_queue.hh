@@ -45,6 +45,9 @@ struct cfs_rq {
   void dequeue(sched_entity* se, u64 now, int flags);  // DEQUEUE_SLEEP, DEQUEUE_SAVE, DEQUEUE_MOVE
   void set_next(sched_entity* se, u64 now);            // se starts to run
   void put_prev(sched_entity* prev, u64 now);          // prev stops; back into the tree if still queued
+  // put_prev and set_next in one: next leaves the tree before prev enters it, so that a tree of one stays one. curr's time
+  // is accounted. prev null: the queue had nobody running.
+  void switch_curr(sched_entity* prev, sched_entity* next, u64 now);
   void place_new(sched_entity* child, u64 now);        // fork: child's vruntime, relative afterwards (F-18)
   void reweight(sched_entity* se, load_weight w, u64 now);  // F-49
   void yield(u64 now, FairKind kind);                  // F-27
@@ -69,8 +72,9 @@ struct cfs_rq {
  private:
   void update_min_vruntime();
   void place(sched_entity* se, u64 now, bool initial);
+  sched_entity* pick_buddy(sched_entity* running, sched_entity* left);
   void insert(sched_entity* se);
-  void erase(sched_entity* se) { rb_erase_cached(&se->run_node, &timeline); }
+  void erase(sched_entity* se);
   void account(sched_entity* se, int sign);
 };
 
@@ -98,10 +102,17 @@ inline void cfs_rq::update_min_vruntime() {
   if (static_cast<s64>(v - min_vruntime) > 0) WRITE_ONCE(min_vruntime, v);
 }
 
+// A tree of one node is the common case of a machine that switches to and fro: no balancing, no calls.
 inline void cfs_rq::insert(sched_entity* se) {
   rb_node **link = &timeline.rb_root.rb_node, *parent = nullptr;
+  if (!*link) {
+    rb_link_node(&se->run_node, nullptr, link);
+    se->run_node.__rb_parent_color |= 1;  // the root is black
+    timeline.rb_leftmost = &se->run_node;
+    return;
+  }
   bool leftmost_now = true;
-  while (*link) {
+  do {
     parent = *link;
     if (before(se, entity(parent))) {
       link = &parent->rb_left;
@@ -109,9 +120,18 @@ inline void cfs_rq::insert(sched_entity* se) {
       link = &parent->rb_right;
       leftmost_now = false;
     }
-  }
+  } while (*link);
   rb_link_node(&se->run_node, parent, link);
   rb_insert_color_cached(&se->run_node, &timeline, leftmost_now);
+}
+
+inline void cfs_rq::erase(sched_entity* se) {
+  rb_node* n = &se->run_node;
+  if (timeline.rb_root.rb_node == n && !n->rb_left && !n->rb_right) {
+    timeline.rb_root.rb_node = timeline.rb_leftmost = nullptr;
+    return;
+  }
+  rb_erase_cached(n, &timeline);
 }
 
 inline void cfs_rq::account(sched_entity* se, int sign) {
@@ -176,6 +196,15 @@ inline void cfs_rq::put_prev(sched_entity* prev, u64 now) {
   curr = nullptr;
 }
 
+inline void cfs_rq::switch_curr(sched_entity* prev, sched_entity* se, u64 now) {
+  clear_buddies(se);
+  erase(se);
+  if (prev && prev->on_rq) insert(prev);
+  se->exec_start = now;
+  se->prev_sum_exec_runtime = se->sum_exec_runtime;
+  curr = se;
+}
+
 inline int cfs_rq::wakeup_test(const sched_entity* a, sched_entity* b) const {
   s64 v = static_cast<s64>(a->vruntime - b->vruntime);
   if (v <= 0) return -1;
@@ -186,21 +215,7 @@ inline sched_entity* cfs_rq::pick() {
   sched_entity* running = curr && curr->on_rq ? curr : nullptr;
   sched_entity* left = leftmost();
   if (!left || (running && before(running, left))) left = running;
-  sched_entity* se = left;
-  if (!se) return nullptr;
-  if (skip == se) {
-    sched_entity* second;
-    if (se == running) {
-      second = leftmost();
-    } else {
-      second = entity(rb_next(&se->run_node));
-      if (!second || (running && before(running, second))) second = running;
-    }
-    if (second && wakeup_test(second, left) < 1) se = second;
-  }
-  if (next && wakeup_test(next, left) < 1)
-    se = next;
-  else if (last && wakeup_test(last, left) < 1)
-    se = last;
-  return se;
+  // Mostly no buddy has anything to say, or the one that just woke up is leftmost anyway.
+  if (skip != left && (next == left || (!next && !last))) [[likely]] return left;
+  return pick_buddy(running, left);
 }

@@ -33,10 +33,8 @@ inline task_struct* fair_pick(rq* r, task_struct* prev) {
   if (sched_entity* c = r->cfs.curr; c && c->on_rq) r->cfs.update_curr(r->clock);
   task_struct* next = task_of(r->cfs.pick());
   if (next == prev) return next;
-  if (prev == r->idle)
-    unmark_idle(r);
-  else
-    r->cfs.put_prev(&prev->se, r->clock);
-  r->cfs.set_next(&next->se, r->clock);
+  bool was_idle = prev == r->idle;
+  if (was_idle) unmark_idle(r);
+  r->cfs.switch_curr(was_idle ? nullptr : &prev->se, &next->se, r->clock);
   return next;
 }

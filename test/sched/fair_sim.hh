@@ -51,8 +51,7 @@ struct FairSim {
     q.update_curr(now);
     sched_entity* next = q.pick();
     if (next == running) return;  // F-26: keeps its slice
-    if (running) q.put_prev(running, now);
-    q.set_next(next, now);
+    q.switch_curr(running, next, now);
     running = next;
     if (nr_starts < 64) starts[nr_starts++] = {index(next), now / kMs};
   }
