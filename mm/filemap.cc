@@ -230,6 +230,7 @@ Result<page*> page_to_read(address_space* m, pgoff_t index) {
 }  // namespace
 
 Result<size_t> filemap_read(address_space* m, loff_t pos, void* buf, size_t n, BufferIn where) {
+  if (pos < 0) return fail(EINVAL);
   size_t done = 0;
   while (done < n) {
     loff_t size = mapping_size(m);
@@ -249,6 +250,7 @@ Result<size_t> filemap_read(address_space* m, loff_t pos, void* buf, size_t n, B
 }
 
 Result<size_t> filemap_write(address_space* m, loff_t pos, const void* buf, size_t n, BufferIn where) {
+  if (pos < 0) return fail(EINVAL);
   size_t done = 0;
   while (done < n) {
     size_t offset = pos & (kPageSize - 1);

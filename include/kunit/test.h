@@ -137,7 +137,7 @@ CF_C_END
 #pragma GCC diagnostic ignored "-Wsign-compare"
 #define KUNIT_DEFINE_OP_(name, op)                                                                         \
 	struct name {                                                                                      \
-		template <class A, class B> static bool test(const A &a, const B &b)                       \
+		template <class A, class B> static bool holds(const A &a, const B &b)                       \
 		{                                                                                          \
 			constexpr bool pa = std::is_pointer_v<std::decay_t<A>>, pb = std::is_pointer_v<std::decay_t<B>>; \
 			if constexpr (pa && std::is_integral_v<B>)                                         \
@@ -174,7 +174,7 @@ template <class T> inline kunit_value kunit_value_of(const T &v)
 	do {                                                                                              \
 		const auto &kl_ = (left);                                                                 \
 		const auto &kr_ = (right);                                                                \
-		if (!opname::test(kl_, kr_)) {                                                            \
+		if (!opname::holds(kl_, kr_)) {                                                            \
 			const struct kunit_loc loc_ = { __FILE__, __LINE__, fatal_ };                     \
 			kunit_binary_failed(test, &loc_, #op, #left, #right, kunit_value_of(kl_), kunit_value_of(kr_), __VA_ARGS__); \
 		}                                                                                         \
