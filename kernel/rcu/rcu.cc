@@ -54,7 +54,7 @@ struct RcuCpu {
   CallbackList wait;  // may run once grace period wait_for is over
   CallbackList done;
   u64 wait_for = 0;
-  long queued = 0;
+  long queued = 0;  // read without the lock as a hint
   unsigned watching = 1;  // odd: may read; even: idles. Full barriers around each change
   bool irq_in_idle = false;
   bool invoking = false;
@@ -152,12 +152,12 @@ void invoke(rcu_head* h) {
 
 // Runs up to kBatch ready callbacks of c; true if there are more.
 bool invoke_ready(RcuCpu& c) {
-  c.invoking = true;
+  WRITE_ONCE(c.invoking, true);
   bool more = true;
   for (int n = 0; n < kBatch; n++) {
     unsigned long irq = _raw_spin_lock_irqsave(&c.lock);
     rcu_head* h = c.done.empty() ? nullptr : c.done.pop();
-    if (h) c.queued--;
+    if (h) WRITE_ONCE(c.queued, c.queued - 1);
     _raw_spin_unlock_irqrestore(&c.lock, irq);
     if (!h) {
       more = false;
@@ -172,12 +172,13 @@ bool invoke_ready(RcuCpu& c) {
 void rcu_softirq(softirq_action*) {
   RcuCpu& c = state->cpu.this_cpu();
   look_for_idle_cpus();
+  bool ready;
   {
     IrqSpinGuard g(c.lock);
     advance(c);
+    ready = !c.done.empty();
   }
-  if (c.done.empty()) return;
-  if (invoke_ready(c)) raise_softirq(RCU_SOFTIRQ);
+  if (ready && invoke_ready(c)) raise_softirq(RCU_SOFTIRQ);
 }
 
 void barrier_callback(rcu_head*) {
@@ -264,7 +265,7 @@ void call_rcu(rcu_head* head, rcu_callback_t func) {
   RcuCpu& c = state->cpu.this_cpu();
   cf_spin_acquire(&c.lock);
   c.next.push(head);
-  c.queued++;
+  WRITE_ONCE(c.queued, c.queued + 1);
   cf_spin_release(&c.lock);
 }
 void kvfree_call_rcu(rcu_head* head, size_t offset) { call_rcu(head, reinterpret_cast<rcu_callback_t>(offset)); }
@@ -295,7 +296,7 @@ void rcu_barrier() {
     rcu_head* h = &state->barrier_head.on(cpu);
     h->func = barrier_callback;
     c.next.push(h);
-    c.queued++;
+    WRITE_ONCE(c.queued, c.queued + 1);
   }
   barrier_callback(nullptr);
   wait_for_completion(&state->barrier_done);

@@ -172,8 +172,9 @@ void softirq_exit(LeakReport& report) {
   unsigned cpu;
   for_each_possible_cpu(cpu) {
     CpuBlock& b = arch::cpu_block_of(cpu);
-    if (b.softirq_pending) report.finding("softirqs left on CPU %u: %x", cpu, b.softirq_pending);
-    b.softirq_pending = 0;
+    if (!READ_ONCE(b.softirq_pending)) continue;
+    report.finding("softirqs left on CPU %u: %x", cpu, READ_ONCE(b.softirq_pending));
+    WRITE_ONCE(b.softirq_pending, 0);
   }
   softirqs.destroy();
 }

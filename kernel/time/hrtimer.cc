@@ -33,7 +33,7 @@ inline constexpr unsigned kResolution = 1;  // ns
 struct HrCpu {
   raw_spinlock_t lock;
   hrtimer_clock_base base[kBases];
-  unsigned nonempty;   // bit per base
+  unsigned nonempty;   // bit per base; read without the lock as a hint
   bool soft_raised;    // the softirq is on its way: soft bases do not count for the next event
   unsigned number;
 };
@@ -66,13 +66,14 @@ bool earlier(rb_node* a, const rb_node* b) {
 // True if t is now the first of its base. CPU lock held.
 bool enqueue(hrtimer* t, hrtimer_clock_base* b) {
   WRITE_ONCE(t->state, HRTIMER_STATE_ENQUEUED);
-  b->cpu->nonempty |= 1u << index_in_cpu(b);
+  WRITE_ONCE(b->cpu->nonempty, b->cpu->nonempty | 1u << index_in_cpu(b));
   return rb_add_cached(&t->node, &b->active, earlier) != nullptr;
 }
 void dequeue(hrtimer* t, hrtimer_clock_base* b) {
   rb_erase_cached(&t->node, &b->active);
   WRITE_ONCE(t->state, HRTIMER_STATE_INACTIVE);
-  if (RB_EMPTY_ROOT(&b->active.rb_root)) b->cpu->nonempty &= ~(1u << index_in_cpu(b));
+  if (RB_EMPTY_ROOT(&b->active.rb_root))
+    WRITE_ONCE(b->cpu->nonempty, b->cpu->nonempty & ~(1u << index_in_cpu(b)));
 }
 
 hrtimer_clock_base* lock_base(const hrtimer* t, unsigned long* irq) {
@@ -173,7 +174,7 @@ enum hrtimer_restart wake_sleeper(hrtimer* t) {
 // ---- For the tick ----------------------------------------------------------------------------------------------------
 void hrtimer_run_expired(u64 now_ns) {
   HrCpu& cpu = hr->cpu.this_cpu();
-  if (!cpu.nonempty) return;
+  if (!READ_ONCE(cpu.nonempty)) return;
   _raw_spin_lock(&cpu.lock);
   run_bases(cpu, now_ns, Run::Hard);
   if (!cpu.soft_raised && cpu.nonempty >> kSoft && soft_due(cpu, now_ns)) {
@@ -185,7 +186,7 @@ void hrtimer_run_expired(u64 now_ns) {
 
 u64 hrtimer_next_event() {
   HrCpu& cpu = hr->cpu.this_cpu();
-  if (!cpu.nonempty) return ~0ull;
+  if (!READ_ONCE(cpu.nonempty)) return ~0ull;
   _raw_spin_lock(&cpu.lock);
   u64 next = ~0ull;
   const unsigned end = cpu.soft_raised ? +kSoft : +kBases;

@@ -59,7 +59,18 @@ void unlink(timer_list* t) {
   WRITE_ONCE(t->entry.pprev, static_cast<hlist_node**>(nullptr));
 }
 
-void recompute_next(TimerBase& base) { base.any = wheel_next(base.pending, base.clock, &base.next_expiry); }
+// any and next_expiry are looked at without the lock by the tick: next_expiry first, so that `any` vouches for it.
+void set_next(TimerBase& base, unsigned long at) {
+  WRITE_ONCE(base.next_expiry, at);
+  __atomic_store_n(&base.any, true, __ATOMIC_RELEASE);
+}
+void recompute_next(TimerBase& base) {
+  unsigned long at;
+  if (wheel_next(base.pending, base.clock, &at))
+    set_next(base, at);
+  else
+    WRITE_ONCE(base.any, false);
+}
 
 bool detach(TimerBase& base, timer_list* t) {
   if (!timer_pending(t)) return false;
@@ -89,8 +100,7 @@ void enqueue_at(TimerBase& base, timer_list* t, WheelSlot slot) {
   base.pending[slot.index / kWheelLevelSize] |= 1ull << slot.index % kWheelLevelSize;
   WRITE_ONCE(t->flags, (t->flags & ~TIMER_ARRAYMASK) | slot.index << TIMER_ARRAYSHIFT);
   if (base.any && !time_before(slot.fires, base.next_expiry)) return;
-  base.any = true;
-  base.next_expiry = slot.fires;
+  set_next(base, slot.fires);
   const unsigned cpu = t->flags & TIMER_CPUMASK;
   if (!(t->flags & TIMER_DEFERRABLE) && cpu != arch::cpu_id()) wake_up_nohz_cpu(cpu);
 }
@@ -199,10 +209,12 @@ void run_base(TimerBase& base) {
 void timer_softirq(softirq_action*) {
   TimerCpu* c = timers->cpu[arch::cpu_id()];
   run_base(c->base[kStandard]);
-  if (c->base[kDeferrable].any) run_base(c->base[kDeferrable]);
+  if (READ_ONCE(c->base[kDeferrable].any)) run_base(c->base[kDeferrable]);
 }
 
-bool due(const TimerBase& base) { return data_race(base.any) && time_after_eq(jiffies, data_race(base.next_expiry)); }
+bool due(const TimerBase& base) {
+  return __atomic_load_n(&base.any, __ATOMIC_ACQUIRE) && time_after_eq(jiffies, READ_ONCE(base.next_expiry));
+}
 
 }  // namespace
 

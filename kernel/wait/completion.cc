@@ -17,7 +17,7 @@ inline constexpr unsigned kDoneForAll = ~0u;
 enum class Sleep : unsigned char { Plain, Io };
 
 void consume(completion* x) {
-  if (x->done != kDoneForAll) x->done--;
+  if (x->done != kDoneForAll) WRITE_ONCE(x->done, x->done - 1);  // some look without the lock
 }
 
 long sleep_for(long timeout, Sleep how) {
@@ -65,12 +65,12 @@ extern "C" {
 
 void complete(completion* x) {  // W-15
   IrqSpinGuard g(x->wait.lock);
-  if (x->done != kDoneForAll) x->done++;  // saturates (W-17)
+  if (x->done != kDoneForAll) WRITE_ONCE(x->done, x->done + 1);  // saturates (W-17)
   swake_up_locked(&x->wait);
 }
 void complete_all(completion* x) {
   IrqSpinGuard g(x->wait.lock);
-  x->done = kDoneForAll;
+  WRITE_ONCE(x->done, kDoneForAll);
   while (!list_empty(&x->wait.task_list)) swake_up_locked(&x->wait);
 }
 

@@ -27,7 +27,7 @@ bool wake_section(wait_queue_head* q, WakeCall& w, list_head* from, wait_queue_e
   for (list_head *pos = from, *next; pos != &q->head; pos = next) {
     wait_queue_entry* e = entry_of(pos);
     next = pos->next;  // the callback may unlink e, and nothing else while we hold the lock
-    const unsigned flags = READ_ONCE(e->flags);  // wait_woken changes WOKEN in it without our lock
+    const unsigned flags = READ_ONCE(e->flags);  // wait_woken changes it without the lock
     if (flags & WQ_FLAG_BOOKMARK) continue;
     const int r = e->func(e, w.mode, w.flags, w.key);
     if (r < 0) return true;
