@@ -29,7 +29,7 @@ void insert(kthread_worker* worker, kthread_work* work, list_head* before) {
   WARN_ON_ONCE(work->worker && work->worker != worker);  // K-19
   list_add_tail(&work->node, before);
   WRITE_ONCE(work->worker, worker);
-  if (task_struct* t = READ_ONCE(worker->task); t && !worker->current_work) wake_up_process(t);
+  if (!worker->current_work && worker->task) wake_up_process(worker->task);
 }
 
 kthread_work* take_next(kthread_worker* worker) {
@@ -134,7 +134,10 @@ void __kthread_init_worker(kthread_worker* w, const char*, lock_class_key* key) 
 
 int kthread_worker_fn(void* arg) {
   auto* worker = static_cast<kthread_worker*>(arg);
-  WRITE_ONCE(worker->task, static_cast<task_struct*>(current));
+  {
+    IrqOffSpinGuard g(worker->lock);
+    worker->task = current;
+  }
   for (;;) {
     set_current_state(TASK_INTERRUPTIBLE);
     if (kthread_should_stop()) {  // what is still queued is not run

@@ -201,7 +201,7 @@ void rcu_sched_clock_irq(RcuTickFrom from) {
   if (from == RcuTickFrom::User || preempt_count() == HARDIRQ_OFFSET) note_quiescent();
   if (rcu_needs_cpu()) raise_softirq_irqoff(RCU_SOFTIRQ);
 }
-bool rcu_needs_cpu() { return data_race(state->cpu.this_cpu().queued) != 0; }
+bool rcu_needs_cpu() { return READ_ONCE(state->cpu.this_cpu().queued) != 0; }
 
 void rcu_idle_enter() {
   note_quiescent();

@@ -106,10 +106,8 @@ int down_read_slow(rw_semaphore* s, unsigned state) {  // our reader's share is 
   RwsemWaiter w{{}, current, Side::Reader, false};
   {
     IrqSpinGuard g(s->wait_lock);
-    if (list_empty(&s->wait_list) && !(atomic_long_read(&s->count) & kRwsemWriter)) {
-      smp_mb();  // acquire: the writer that left
-      return 0;
-    }
+    // Acquire: pairs with the release of the writer that left meanwhile.
+    if (list_empty(&s->wait_list) && !(atomic_long_read_acquire(&s->count) & kRwsemWriter)) return 0;
     queue(s, &w, -kRwsemReader);
   }
   return wait_for_grant(s, &w, state);

@@ -54,9 +54,13 @@ TimerBase& lock_base(timer_list* t, unsigned long* irq) {
 
 unsigned bucket_of(const timer_list* t) { return t->flags >> TIMER_ARRAYSHIFT; }
 
+// timer_pending() looks at pprev without the lock: it is always written in one access.
+void set_pprev(hlist_node* n, hlist_node** pprev) { WRITE_ONCE(n->pprev, pprev); }
 void unlink(timer_list* t) {
-  __hlist_del(&t->entry);
-  WRITE_ONCE(t->entry.pprev, static_cast<hlist_node**>(nullptr));
+  hlist_node& n = t->entry;
+  *n.pprev = n.next;
+  if (n.next) set_pprev(n.next, n.pprev);
+  set_pprev(&n, nullptr);
 }
 
 // any and next_expiry are looked at without the lock by the tick: next_expiry first, so that `any` vouches for it.
@@ -94,9 +98,9 @@ void enqueue_at(TimerBase& base, timer_list* t, WheelSlot slot) {
   hlist_head* head = &base.bucket[slot.index];
   hlist_node* first = head->first;
   t->entry.next = first;
-  if (first) first->pprev = &t->entry.next;
+  if (first) set_pprev(first, &t->entry.next);
   head->first = &t->entry;
-  WRITE_ONCE(t->entry.pprev, &head->first);  // timer_pending() looks without the lock
+  set_pprev(&t->entry, &head->first);
   base.pending[slot.index / kWheelLevelSize] |= 1ull << slot.index % kWheelLevelSize;
   WRITE_ONCE(t->flags, (t->flags & ~TIMER_ARRAYMASK) | slot.index << TIMER_ARRAYSHIFT);
   if (base.any && !time_before(slot.fires, base.next_expiry)) return;
@@ -184,7 +188,7 @@ unsigned collect(TimerBase& base, hlist_head (&lists)[kWheelLevels]) {
       hlist_head* head = &base.bucket[level * kWheelLevelSize + bit];
       lists[n].first = head->first;
       head->first = nullptr;
-      lists[n].first->pprev = &lists[n].first;
+      set_pprev(lists[n].first, &lists[n].first);
       n++;
     }
     if (at & ((1ul << kWheelShift) - 1)) break;
