@@ -53,15 +53,20 @@ kunit_suite stack_suite = {
 
 // ---- Two threads on two CPUs, no lock ----
 int contended;
+atomic_t racers;
 int increment(void* done) {
+  // Both at once, and nothing that orders one before the other: relaxed atomics, no locks.
+  atomic_inc(&racers);
+  while (atomic_read(&racers) < 2) cpu_relax();
   for (int i = 0; i < 100; i++) {
     contended++;
-    cond_resched();
+    cpu_relax();
   }
   kthread_complete_and_exit(static_cast<completion*>(done), 0);
 }
 void unlocked_counter(kunit* test) {
   completion done[2];
+  atomic_set(&racers, 0);
   for (unsigned cpu = 0; cpu < 2; cpu++) {
     init_completion(&done[cpu]);
     task_struct* t = kthread_create(increment, &done[cpu], "racer%u", cpu);
