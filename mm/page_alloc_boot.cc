@@ -6,6 +6,7 @@
 #include <arch/sanitize.hh>
 
 #include "init/params.hh"
+#include "kernel/fault_inject.hh"
 #include "kernel/sync/guards.hh"
 #include "mm/page_alloc_internal.hh"
 
@@ -107,6 +108,7 @@ void report_page(LeakReport& report, const page* p) {
 
 void page_alloc_init() {
   zone = {};
+  fault_injection_armed = 0;  // a program that was killed may have left it so
   page_debug = 0;
   spin_lock_init(&zone.lock);
   for (FreeArea& a : zone.free) INIT_LIST_HEAD(&a.blocks);

@@ -38,8 +38,9 @@ constexpr file_operations kPidfdOps = [] {
 Result<PidfdTicket> pidfd_prepare(struct pid* pid, unsigned flags) {
   if (fault_here("pidfd_fd")) return fail(EMFILE);
   const int fd = static_cast<int>(TRY(from_abi(get_unused_fd_flags(O_RDWR | O_CLOEXEC))));
+  get_pid(pid);  // the file's
   auto f = fault_here("pidfd_file") ? fail(ENOMEM)
-                                    : anon_inode_getfile("[pidfd]", &kPidfdOps, get_pid(pid), O_RDWR | static_cast<int>(flags));
+                                    : anon_inode_getfile("[pidfd]", &kPidfdOps, pid, O_RDWR | static_cast<int>(flags));
   if (f) return PidfdTicket{fd, *f};
   put_pid(pid);
   put_unused_fd(static_cast<unsigned>(fd));
