@@ -100,7 +100,7 @@ bool cred_has_cap(const struct cred* c, const user_namespace* target, int cap) {
 
 bool ns_capable(user_namespace* ns, int cap) {
   if (!cred_has_cap(current->cred, ns, cap)) return false;
-  current->flags |= PF_SUPERPRIV;
+  if (!(current->flags & PF_SUPERPRIV)) WRITE_ONCE(current->flags, current->flags | PF_SUPERPRIV);
   return true;
 }
 

@@ -32,7 +32,7 @@ void agree_on_group_code(task_struct* self, long code) {
   IrqOffSpinGuard guard(self->sighand->siglock);
   signal_struct* s = self->signal;
   if (--s->quick_threads || (s->flags & SIGNAL_GROUP_EXIT)) return;
-  s->flags = SIGNAL_GROUP_EXIT;
+  WRITE_ONCE(s->flags, SIGNAL_GROUP_EXIT);
   s->group_exit_code = static_cast<int>(code);
   s->group_stop_count = 0;
 }
@@ -125,7 +125,7 @@ void do_group_exit(int code) {
       code = 0;
     } else {
       s->group_exit_code = code;
-      s->flags = SIGNAL_GROUP_EXIT;
+      WRITE_ONCE(s->flags, SIGNAL_GROUP_EXIT);
       zap_other_threads(self);
     }
   }

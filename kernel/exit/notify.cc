@@ -62,7 +62,7 @@ void check_orphaned_pgrp(task_struct* p, task_struct* parent, const task_struct*
 
 task_struct* live_thread(task_struct* p) {
   task_struct* t;
-  for_each_thread(p, t) if (!(t->flags & PF_EXITING)) return t;
+  for_each_thread(p, t) if (!(READ_ONCE(t->flags) & PF_EXITING)) return t;
   return nullptr;
 }
 

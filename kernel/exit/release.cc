@@ -33,7 +33,7 @@ void add_to_group(signal_struct* s, const task_struct* p) {
 }
 
 void unhash(task_struct* p, bool leader) {
-  nr_threads--;
+  WRITE_ONCE(nr_threads, nr_threads - 1);
   detach_pid(p, PIDTYPE_PID);
   if (leader) {
     detach_pid(p, PIDTYPE_TGID);
@@ -61,7 +61,7 @@ void leave_group(task_struct* p) {
       if (s->curr_target == p) s->curr_target = next_thread(p);
     }
     add_to_group(s, p);
-    s->nr_threads--;
+    WRITE_ONCE(s->nr_threads, s->nr_threads - 1);
     unhash(p, leader);
     flush_sigqueue(&p->pending);
     // Release: who sees null under RCU knows that the task is out of every list.

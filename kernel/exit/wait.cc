@@ -147,7 +147,7 @@ int wait_continued(Wait* w, task_struct* p) {
   {
     IrqOffSpinGuard guard(p->sighand->siglock);
     if (!(s->flags & SIGNAL_STOP_CONTINUED)) return 0;
-    if (!(w->what->options & WNOWAIT)) s->flags &= ~SIGNAL_STOP_CONTINUED;
+    if (!(w->what->options & WNOWAIT)) WRITE_ONCE(s->flags, s->flags & ~SIGNAL_STOP_CONTINUED);
   }
   w->event->code = CLD_CONTINUED;
   w->event->status = 0xffff;

@@ -69,7 +69,7 @@ void NewTask::become_process(const ForkSignals& signals) {
 
 void NewTask::become_thread() {
   signal_struct* s = current->signal;
-  s->nr_threads++;
+  WRITE_ONCE(s->nr_threads, s->nr_threads + 1);
   s->quick_threads++;
   atomic_inc(&s->live);
   refcount_inc(&s->sigcnt);
@@ -90,7 +90,7 @@ Result<task_struct*> NewTask::publish(ForkSignals& signals) {
       else
         become_process(signals);
       attach_pid(t_, PIDTYPE_PID);
-      nr_threads++;
+      WRITE_ONCE(nr_threads, nr_threads + 1);
     }
     total_forks++;
     signals.unlink();

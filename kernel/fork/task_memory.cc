@@ -12,6 +12,8 @@
 
 #include <utility>
 
+#include <arch/sanitize.hh>
+
 #include "arch/contract/arch.hh"
 #include "init/report.hh"
 #include "kernel/cred/cred.hh"

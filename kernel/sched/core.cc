@@ -238,7 +238,7 @@ void yield() {
   raw_spin_lock_irqsave(&current->pi_lock, flags);
   WRITE_ONCE(current->__state, TASK_DEAD);
   raw_spin_unlock_irqrestore(&current->pi_lock, flags);
-  current->flags |= PF_NOFREEZE;
+  WRITE_ONCE(current->flags, current->flags | PF_NOFREEZE);
   __schedule(Mode::Voluntary);
   BUG();
 }

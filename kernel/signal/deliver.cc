@@ -14,8 +14,8 @@
 // ---- SIGPENDING (S-6) -------------------------------------------------------------------------------------------------
 
 bool has_pending_signals(const task_struct* t) {
-  const u64 wanted = (t->pending.signal.sig[0] | t->signal->shared_pending.signal.sig[0]) & ~t->blocked.sig[0];
-  return wanted || (t->jobctl & JOBCTL_PENDING_MASK);
+  const u64 wanted = (READ_ONCE(t->pending.signal.sig[0]) | READ_ONCE(t->signal->shared_pending.signal.sig[0])) & ~t->blocked.sig[0];
+  return wanted || (READ_ONCE(t->jobctl) & JOBCTL_PENDING_MASK);
 }
 
 void recalc_sigpending_tsk(task_struct* t) {
@@ -90,7 +90,7 @@ int dequeue_signal(task_struct* self, u64 mask, kernel_siginfo* info) {
   if (sig) collect(from, sig, info);
   recalc_sigpending();
   if (!sig) return 0;
-  if (in_set(kSigStops, sig)) self->jobctl |= JOBCTL_STOP_DEQUEUED;
+  if (in_set(kSigStops, sig)) WRITE_ONCE(self->jobctl, self->jobctl | JOBCTL_STOP_DEQUEUED);
   rearm_timer(self, info);
   return sig;
 }
@@ -132,7 +132,7 @@ bool report_continue_event(task_struct* self) {
   signal_struct* s = self->signal;
   if (!(s->flags & SIGNAL_CLD_MASK)) return false;
   const int why = s->flags & SIGNAL_CLD_CONTINUED ? CLD_CONTINUED : CLD_STOPPED;
-  s->flags &= ~SIGNAL_CLD_MASK;
+  WRITE_ONCE(s->flags, s->flags & ~SIGNAL_CLD_MASK);
   spin_unlock_irq(&self->sighand->siglock);
   ReadGuard guard(tasklist_lock);
   do_notify_parent_cldstop(self, why);
@@ -185,7 +185,7 @@ Next next_action(task_struct* self, ksignal* ksig) {
 }
 
 [[noreturn]] void die_of(task_struct* self, int sig) {
-  self->flags |= PF_SIGNALED;
+  WRITE_ONCE(self->flags, self->flags | PF_SIGNALED);
   do_group_exit(sig);
 }
 
@@ -213,7 +213,7 @@ void retarget_shared_pending(task_struct* self, u64 which) {
   if (!left) return;
   task_struct* t;
   for_each_thread(self, t) {
-    if (t == self || (t->flags & PF_EXITING)) continue;
+    if (t == self || (READ_ONCE(t->flags) & PF_EXITING)) continue;
     const u64 takes = left & ~t->blocked.sig[0];
     if (!takes) continue;
     left &= ~takes;
@@ -231,7 +231,7 @@ void exit_signals(task_struct* self) {
   bool stop_completed = false;
   {
     IrqOffSpinGuard guard(self->sighand->siglock);
-    self->flags |= PF_EXITING;
+    WRITE_ONCE(self->flags, self->flags | PF_EXITING);
     if (!test_tsk_thread_flag(self, TIF_SIGPENDING)) return;
     retarget_shared_pending(self, ~self->blocked.sig[0]);
     if (self->jobctl & JOBCTL_STOP_PENDING) stop_completed = task_participate_group_stop(self);

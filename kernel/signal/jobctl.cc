@@ -10,7 +10,7 @@
 #include "kernel/sync/guards.hh"
 
 void task_clear_jobctl_pending(task_struct* t) {
-  t->jobctl &= ~(JOBCTL_STOP_PENDING | JOBCTL_STOP_CONSUME | JOBCTL_STOP_DEQUEUED);
+  WRITE_ONCE(t->jobctl, t->jobctl & ~(JOBCTL_STOP_PENDING | JOBCTL_STOP_CONSUME | JOBCTL_STOP_DEQUEUED));
 }
 
 namespace {
@@ -19,8 +19,8 @@ constexpr unsigned long kTakePart = JOBCTL_STOP_PENDING | JOBCTL_STOP_CONSUME;
 
 // False for a thread that is on its way out.
 bool set_stop_pending(task_struct* t, unsigned long bits) {
-  if (fatal_signal_pending(t) || (t->flags & PF_EXITING)) return false;
-  t->jobctl = (t->jobctl & ~JOBCTL_STOP_SIGMASK) | bits;
+  if (fatal_signal_pending(t) || (READ_ONCE(t->flags) & PF_EXITING)) return false;
+  WRITE_ONCE(t->jobctl, (t->jobctl & ~JOBCTL_STOP_SIGMASK) | bits);
   return true;
 }
 
@@ -76,7 +76,7 @@ bool do_signal_stop(int sig) {
   if (!(self->jobctl & JOBCTL_STOP_PENDING) && !initiate_stop(self, sig)) return false;
   if (!(self->jobctl & JOBCTL_STOP_PENDING)) return false;  // being killed meanwhile
   const bool completed = task_participate_group_stop(self);
-  self->jobctl |= JOBCTL_STOPPED;
+  WRITE_ONCE(self->jobctl, self->jobctl | JOBCTL_STOPPED);
   set_special_state(self, TASK_STOPPED);
   spin_unlock_irq(&self->sighand->siglock);
   if (completed) {
@@ -94,7 +94,7 @@ void continue_group(task_struct* p) {
   for_each_thread(p, t) {
     remove_signals(&t->pending, kSigStops);
     task_clear_jobctl_pending(t);
-    t->jobctl &= ~JOBCTL_STOPPED;
+    WRITE_ONCE(t->jobctl, t->jobctl & ~JOBCTL_STOPPED);
     wake_up_state(t, __TASK_STOPPED);
   }
   unsigned event = 0;

@@ -12,8 +12,8 @@ inline constexpr unsigned long JOBCTL_PENDING_MASK = JOBCTL_STOP_PENDING;
 inline constexpr unsigned SIGNAL_CLD_MASK = SIGNAL_CLD_STOPPED | SIGNAL_CLD_CONTINUED;
 inline constexpr unsigned SIGNAL_STOP_MASK = SIGNAL_CLD_MASK | SIGNAL_STOP_STOPPED | SIGNAL_STOP_CONTINUED;
 
-inline bool task_is_stopped(const task_struct* t) { return t->jobctl & JOBCTL_STOPPED; }
-inline void signal_set_stop_flags(signal_struct* s, unsigned flags) { s->flags = (s->flags & ~SIGNAL_STOP_MASK) | flags; }
+inline bool task_is_stopped(const task_struct* t) { return READ_ONCE(t->jobctl) & JOBCTL_STOPPED; }
+inline void signal_set_stop_flags(signal_struct* s, unsigned flags) { WRITE_ONCE(s->flags, (s->flags & ~SIGNAL_STOP_MASK) | flags); }
 void task_clear_jobctl_pending(task_struct* t);
 void task_join_group_stop(task_struct* child);          // fork: a thread made during a stop (20 F-92)
 bool task_participate_group_stop(task_struct* t);       // true: this completed the stop, tell the parent

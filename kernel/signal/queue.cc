@@ -48,7 +48,7 @@ void free_queue_entry(sigqueue* q) {
 }
 
 void flush_sigqueue(sigpending* pending) {
-  pending->signal = {};
+  WRITE_ONCE(pending->signal.sig[0], 0);
   while (!list_empty(&pending->list)) {
     sigqueue* q = list_first_entry(&pending->list, sigqueue, list);
     list_del_init(&q->list);
@@ -58,7 +58,7 @@ void flush_sigqueue(sigpending* pending) {
 
 void remove_signals(sigpending* pending, u64 mask) {
   if (!(pending->signal.sig[0] & mask)) return;
-  pending->signal.sig[0] &= ~mask;
+  WRITE_ONCE(pending->signal.sig[0], pending->signal.sig[0] & ~mask);
   sigqueue *q, *next;
   list_for_each_entry_safe(q, next, &pending->list, list) {
     if (!in_set(mask, q->info.si_signo)) continue;

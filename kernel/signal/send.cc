@@ -41,7 +41,7 @@ void kick_process(task_struct* t) {
 void signal_wake_up(task_struct* t, Wake how) {
   unsigned state = TASK_INTERRUPTIBLE;
   if (how == Wake::Fatal) {
-    t->jobctl &= ~JOBCTL_STOPPED;
+    WRITE_ONCE(t->jobctl, t->jobctl & ~JOBCTL_STOPPED);
     state |= TASK_WAKEKILL | __TASK_TRACED;
   }
   set_tsk_thread_flag(t, TIF_SIGPENDING);
@@ -76,7 +76,7 @@ bool prepare_signal(int sig, task_struct* p, bool force) {
 
 // S-20.
 bool wants_signal(int sig, task_struct* t) {
-  if (sigismember(&t->blocked, sig) || (t->flags & PF_EXITING)) return false;
+  if (sigismember(&t->blocked, sig) || (READ_ONCE(t->flags) & PF_EXITING)) return false;
   if (sig == SIGKILL) return true;
   if (t->jobctl & JOBCTL_STOPPED) return false;
   return task_curr(t) || !test_tsk_thread_flag(t, TIF_SIGPENDING);
@@ -97,7 +97,7 @@ task_struct* choose_thread(int sig, task_struct* p, pid_type type) {
 
 // S-21: nobody will handle it, so all threads are told to die now.
 void kill_group(signal_struct* s, task_struct* p, int sig) {
-  s->flags = SIGNAL_GROUP_EXIT;
+  WRITE_ONCE(s->flags, SIGNAL_GROUP_EXIT);
   s->group_exit_code = sig;
   s->group_stop_count = 0;
   task_struct* t;
@@ -138,7 +138,7 @@ void fill_info(kernel_siginfo* to, int sig, const kernel_siginfo* from, task_str
 
 // 0, or -EAGAIN when a real-time signal's information would be lost (S-17).
 int enqueue(int sig, const kernel_siginfo* info, task_struct* t, sigpending* pending) {
-  if (sig == SIGKILL || (t->flags & PF_KTHREAD)) return 0;  // S-16
+  if (sig == SIGKILL || (READ_ONCE(t->flags) & PF_KTHREAD)) return 0;  // S-16
   const bool override = sig < SIGRTMIN && (is_special(info) || info->si_code >= 0);
   if (sigqueue* q = new_queue_entry(t, override ? QueueLimit::Override : QueueLimit::Respect)) {
     fill_info(&q->info, sig, info, t);
@@ -235,7 +235,7 @@ void force_sig_info(kernel_siginfo* info, Handler handler) {
     sigdelset(&self->blocked, sig);
   }
   // Even an init dies of its own fault.
-  if (ka.sa.sa_handler == SIG_DFL && !self->ptrace) self->signal->flags &= ~SIGNAL_UNKILLABLE;
+  if (ka.sa.sa_handler == SIG_DFL && !self->ptrace) WRITE_ONCE(self->signal->flags, self->signal->flags & ~SIGNAL_UNKILLABLE);
   send_signal_locked(sig, info, self, PIDTYPE_PID);
   set_tsk_thread_flag(self, TIF_SIGPENDING);
 }

@@ -19,9 +19,9 @@ struct ksignal {
 inline bool signal_pending(const task_struct* t) {
   return READ_ONCE(t->thread_info.flags) & (_TIF(TIF_SIGPENDING) | _TIF(TIF_NOTIFY_SIGNAL));
 }
-inline bool sigismember(const sigset_t* s, int sig) { return s->sig[0] >> (sig - 1) & 1; }
-inline void sigaddset(sigset_t* s, int sig) { s->sig[0] |= 1ull << (sig - 1); }
-inline void sigdelset(sigset_t* s, int sig) { s->sig[0] &= ~(1ull << (sig - 1)); }
+inline bool sigismember(const sigset_t* s, int sig) { return READ_ONCE(s->sig[0]) >> (sig - 1) & 1; }
+inline void sigaddset(sigset_t* s, int sig) { WRITE_ONCE(s->sig[0], s->sig[0] | 1ull << (sig - 1)); }
+inline void sigdelset(sigset_t* s, int sig) { WRITE_ONCE(s->sig[0], s->sig[0] & ~(1ull << (sig - 1))); }
 inline bool __fatal_signal_pending(const task_struct* t) { return sigismember(&t->pending.signal, SIGKILL); }
 inline bool fatal_signal_pending(const task_struct* t) { return signal_pending(t) && __fatal_signal_pending(t); }
 inline bool signal_pending_state(unsigned state, const task_struct* t) {
@@ -29,6 +29,7 @@ inline bool signal_pending_state(unsigned state, const task_struct* t) {
   return (state & TASK_INTERRUPTIBLE) || __fatal_signal_pending(t);
 }
 
+// Sets are changed under siglock and may be read without.
 // Senders: 0 or -errno. p is pinned by the caller (RCU or reference). Any context with interrupts in any state.
 int send_sig_info(int sig, kernel_siginfo* info, task_struct* p);  // thread-directed
 int send_sig(int sig, task_struct* p, int priv);

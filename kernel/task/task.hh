@@ -130,7 +130,7 @@ struct pid {
 
 // ---- Small helpers that everybody uses -----------------------------------------------------------------------------
 inline bool thread_group_leader(const task_struct* p) { return p->exit_signal >= 0; }
-inline bool thread_group_empty(task_struct* p) { return p->signal->nr_threads == 1; }
+inline bool thread_group_empty(task_struct* p) { return READ_ONCE(p->signal->nr_threads) == 1; }
 inline bool same_thread_group(const task_struct* a, const task_struct* b) { return a->signal == b->signal; }
 #define for_each_process(p) \
   for (p = &init_task; (p = list_entry_rcu(p->tasks.next, task_struct, tasks)) != &init_task;)
