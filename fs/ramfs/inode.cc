@@ -16,6 +16,7 @@ namespace {
 RamfsInfo* info_of(const super_block* sb) { return static_cast<RamfsInfo*>(sb->s_fs_info); }
 
 constexpr inode_operations kSymlinkOps{};
+constexpr loff_t kDirentSize = 20;  // what tmpfs adds to a directory's size for each name, and for "." and ".."
 
 bool take_one(atomic_long_t* used, unsigned long max) {
   if (static_cast<unsigned long>(atomic_long_inc_return(used)) <= max || !max) return true;
@@ -44,6 +45,7 @@ Result<inode*> make_inode(super_block* sb, const inode* dir, umode_t mode, unsig
       i->i_op = &ramfs_dir_inode_ops;
       i->i_fop = &ramfs_dir_fops;
       i->i_nlink = 2;
+      i_size_write(i, 2 * kDirentSize);
       break;
     case S_IFLNK:
       i->i_op = &kSymlinkOps;
@@ -53,8 +55,6 @@ Result<inode*> make_inode(super_block* sb, const inode* dir, umode_t mode, unsig
   }
   return i;
 }
-
-constexpr loff_t kDirentSize = 20;  // what tmpfs adds to a directory's size for each name
 
 void touch_dir(inode* dir, int names) {
   i_size_write(dir, i_size_read(dir) + names * kDirentSize);
@@ -249,7 +249,7 @@ constinit file_system_type rootfs_type{"rootfs", 0, ramfs_fill_super, nullptr};
 vfsmount* shm_mnt;
 
 void ramfs_init() {
-  BUG_ON(register_filesystem(&rootfs_type) || register_filesystem(&tmpfs_type) || register_filesystem(&ramfs_type));
+  BUG_ON(register_filesystem(&tmpfs_type) || register_filesystem(&ramfs_type));
   BUG_ON(!mount_root(&rootfs_type));
   auto m = kern_mount(&tmpfs_type);
   BUG_ON(!m);
@@ -260,7 +260,6 @@ void ramfs_quiesce() {
   kern_unmount(std::exchange(shm_mnt, nullptr));
   unregister_filesystem(&ramfs_type);
   unregister_filesystem(&tmpfs_type);
-  unregister_filesystem(&rootfs_type);
 }
 
 void ramfs_exit(LeakReport&) {}

@@ -3,11 +3,10 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 
+#include "fs/proc/seq_file.hh"
 #include "fs/ramfs/internal.hh"
 #include "fs/ramfs/ramfs.hh"
 #include "mm/page_alloc.hh"
-
-void seq_printf(seq_file* m, const char* fmt, ...) __attribute__((format(printf, 2, 3)));  // fs/proc/seq_file.hh
 
 namespace {
 
@@ -85,4 +84,5 @@ void ramfs_show_options(seq_file* m, super_block* sb) {
   if (info->mode != 01777) seq_printf(m, ",mode=%03o", info->mode);
   if (info->uid) seq_printf(m, ",uid=%u", info->uid);
   if (info->gid) seq_printf(m, ",gid=%u", info->gid);
+  seq_puts(m, ",inode64");
 }

@@ -181,7 +181,7 @@ void kern_unmount(vfsmount* m) { mntput(m); }
 
 Result<void> mount_root(const file_system_type* t) {
   super_block* sb = TRY(get_super(t, 0, nullptr));
-  vfsmount* m = TRY(alloc_mount(sb, sb->s_root, MNT_RELATIME, "rootfs"));
+  vfsmount* m = TRY(alloc_mount(sb, sb->s_root, 0, "rootfs"));
   MutexGuard g(namespace_mutex);
   vfs->root_mnt = m;
   list_add_tail(&m->mnt_list, &vfs->mounts);

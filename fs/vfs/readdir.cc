@@ -25,22 +25,25 @@ bool dir_emit_dots(file* f, dir_context* ctx) {
 
 namespace {
 
+// Names come newest first, as from Linux' tmpfs. A name's place in the directory counts down from here with its cookie, so
+// that what is added while somebody reads lies behind him.
+constexpr u64 kFirstPlace = 1ull << 62;
+u64 place_of(const dentry* d) { return kFirstPlace - d->d_cookie; }
+
 // First name whose place is at or after pos, referenced.
 dentry* next_name(dentry* dir, u64 pos) {
   SpinGuard g(dcache_lock);
   dentry* d;
-  list_for_each_entry(d, &dir->d_subdirs, d_child) {
-    if (d->d_cookie >= pos) return dget(d);
+  list_for_each_entry_reverse(d, &dir->d_subdirs, d_child) {
+    if (place_of(d) >= pos) return dget(d);
   }
   return nullptr;
 }
 dentry* name_after(dentry* dir, dentry* d) {
   SpinGuard g(dcache_lock);
-  if (d->d_parent == dir && !list_empty(&d->d_child)) {
-    struct list_head* n = d->d_child.next;
-    return n == &dir->d_subdirs ? nullptr : dget(list_entry(n, dentry, d_child));
-  }
-  return nullptr;  // it went away meanwhile: by place then
+  if (d->d_parent != dir || list_empty(&d->d_child)) return nullptr;  // it went away meanwhile: by place then
+  struct list_head* n = d->d_child.prev;
+  return n == &dir->d_subdirs ? nullptr : dget(list_entry(n, dentry, d_child));
 }
 
 }  // namespace
@@ -51,13 +54,13 @@ int dcache_readdir(file* f, dir_context* ctx) {
   dentry* d = next_name(dir, static_cast<u64>(ctx->pos));
   while (d) {
     inode* i = d->d_inode;
-    u64 place = d->d_cookie;
+    ctx->pos = static_cast<loff_t>(place_of(d));
     dname* n = d->d_name;  // the directory's lock keeps renames away
     if (!dir_emit(ctx, n->text(), static_cast<int>(n->len), i->i_ino, (i->i_mode >> 12) & 15)) {
       dput(d);
       return 0;
     }
-    ctx->pos = static_cast<loff_t>(place) + 1;
+    ctx->pos++;
     dentry* next = name_after(dir, d);
     dput(d);
     d = next ? next : next_name(dir, static_cast<u64>(ctx->pos));

@@ -268,18 +268,18 @@ void a_moved_directory_needs_write_permission(kunit* test) {  // its ".." change
   KUNIT_EXPECT_EQ(test, fs.rename("a/roots", "a/other"), 0);
 }
 
-void listing(kunit* test) {
+void listing(kunit* test) {  // the newest first
   FsCalls fs(test);
   char buf[256];
   KUNIT_EXPECT_STREQ(test, fs.list("/t", buf, sizeof(buf)), "");
   fs.make("one");
   fs.make("two");
   fs.mkdir("three");
-  KUNIT_EXPECT_STREQ(test, fs.list("/t", buf, sizeof(buf)), "one two three");
+  KUNIT_EXPECT_STREQ(test, fs.list("/t", buf, sizeof(buf)), "three two one");
   fs.unlink("two");
-  KUNIT_EXPECT_STREQ(test, fs.list("/t", buf, sizeof(buf)), "one three");
+  KUNIT_EXPECT_STREQ(test, fs.list("/t", buf, sizeof(buf)), "three one");
   fs.rename("one", "four");
-  KUNIT_EXPECT_STREQ(test, fs.list("/t", buf, sizeof(buf)), "three four");
+  KUNIT_EXPECT_STREQ(test, fs.list("/t", buf, sizeof(buf)), "four three");
   long fd = fs.open("four", O_RDONLY);
   KUNIT_EXPECT_EQ(test, call(sys_getdents64, fd, fs.room(100), 100), -ENOTDIR);
   long d = fs.open("/t", O_RDONLY);
