@@ -195,7 +195,7 @@ int forks_over_limit(void*) {
   refcount_dec(&user.count);
   back->user = was;
   commit_creds(back);
-  synchronize_rcu();
+  rcu_barrier();  // the credentials that point at `user` are freed by callbacks
   return exited(-pid);
 }
 void process_limit(kunit* test) { KUNIT_EXPECT_EQ(test, wait_for(spawn(forks_over_limit)).event.status, exited(EAGAIN)); }
