@@ -31,7 +31,7 @@ void iov_iter_advance(iov_iter* i, size_t n) {
   for_spans(i, n, [](char*, size_t, size_t) -> size_t { return 0; });
 }
 
-size_t copy_to_iter(const void* from, size_t n, iov_iter* i) {
+size_t copy_to_iter_spans(const void* from, size_t n, iov_iter* i) {
   auto* src = static_cast<const char*>(from);
   return for_spans(i, n, [&](char* span, size_t done, size_t part) -> size_t {
     if (i->kind == ITER_USER) return copy_to_user(span, src + done, part);
@@ -40,7 +40,7 @@ size_t copy_to_iter(const void* from, size_t n, iov_iter* i) {
   });
 }
 
-size_t copy_from_iter(void* to, size_t n, iov_iter* i) {
+size_t copy_from_iter_spans(void* to, size_t n, iov_iter* i) {
   auto* dst = static_cast<char*>(to);
   return for_spans(i, n, [&](char* span, size_t done, size_t part) -> size_t {
     if (i->kind == ITER_USER) return copy_from_user(dst + done, span, part);

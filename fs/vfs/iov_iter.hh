@@ -4,6 +4,8 @@
 #include <linux/types.h>
 #include <uapi/linux/fcntl.h>
 
+#include "mm/uaccess.hh"
+
 struct page;
 
 enum : unsigned char { ITER_USER, ITER_KVEC };
@@ -40,8 +42,24 @@ void iov_iter_advance(iov_iter* i, size_t n);
 
 // Copy up to n bytes, advance, and return how many were copied; fewer than min(n, count) means a bad user address.
 // May fault and sleep unless page faults are disabled.
-size_t copy_to_iter(const void* from, size_t n, iov_iter* i);
-size_t copy_from_iter(void* to, size_t n, iov_iter* i);
+size_t copy_to_iter_spans(const void* from, size_t n, iov_iter* i);
+size_t copy_from_iter_spans(void* to, size_t n, iov_iter* i);
+// Nearly every read and write is one span of user memory.
+inline bool iov_iter_in_one_user_span(const iov_iter* i, size_t n) {
+  return i->kind == ITER_USER && n <= i->len && n <= i->count;
+}
+inline size_t copy_to_iter(const void* from, size_t n, iov_iter* i) {
+  if (!iov_iter_in_one_user_span(i, n)) [[unlikely]] return copy_to_iter_spans(from, n, i);
+  size_t done = n - copy_to_user(i->base, from, n);
+  iov_iter_take(i, done);
+  return done;
+}
+inline size_t copy_from_iter(void* to, size_t n, iov_iter* i) {
+  if (!iov_iter_in_one_user_span(i, n)) [[unlikely]] return copy_from_iter_spans(to, n, i);
+  size_t done = n - copy_from_user(to, i->base, n);
+  iov_iter_take(i, done);
+  return done;
+}
 size_t iov_iter_zero(size_t n, iov_iter* i);
 // Touches the first n bytes of user memory so that a copy with page faults disabled is likely to work.
 // Returns how many bytes are NOT accessible.
