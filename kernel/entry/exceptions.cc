@@ -57,7 +57,7 @@ void record_trap(unsigned vector, unsigned error) {
 
 void do_user_exception(pt_regs* regs, unsigned vector, unsigned error) {
   const ExceptionRule rule = vector < kRules.size() ? kRules[vector] : ExceptionRule{};
-  record_trap(vector, error);
+  record_trap(vector, rule.code < 0 ? 0 : error);  // the status words are not error codes
   int code = rule.code;
   if (code == kFromFpStatus) code = fp_code(error);
   if (code == kFromDebugStatus) code = debug_code(error);
