@@ -53,6 +53,13 @@ struct Thread {
 // Lets everybody else get as far as they can: all sleep, or have slept, by then.
 inline void settle() { msleep(20); }
 
+// cond becomes true within two seconds, however slow the machine is.
+#define EXPECT_SOON(test, cond)                                   \
+  do {                                                            \
+    for (int n_ = 0; n_ < 1000 && !(cond); n_++) msleep(1);       \
+    KUNIT_EXPECT_TRUE(test, cond);                                \
+  } while (0)
+
 // While it lives, current has a signal pending that an interruptible sleep accepts.
 class PendingSignal {
  public:

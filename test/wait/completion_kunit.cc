@@ -47,8 +47,7 @@ void complete_wakes_one(kunit* test) {  // spec 33 W-15
     KUNIT_EXPECT_TRUE(test, x.wait_asleep());
   }
   complete(&c);
-  settle();
-  KUNIT_EXPECT_TRUE(test, t[0].finished());  // the first that came
+  EXPECT_SOON(test, t[0].finished());  // the first that came
   KUNIT_EXPECT_FALSE(test, t[1].finished());
   KUNIT_EXPECT_FALSE(test, t[2].finished());
   complete_all(&c);
@@ -102,8 +101,7 @@ void swait_one_and_all(kunit* test) {  // spec 33 W-20
   }
   WRITE_ONCE(s.units, 1);
   swake_up_one(&s.q);
-  settle();
-  KUNIT_EXPECT_EQ(test, READ_ONCE(s.woken), 1);
+  EXPECT_SOON(test, READ_ONCE(s.woken) == 1);
   swake_up_all(&s.q);
   int first = t[0].join();
   t[1].join();
