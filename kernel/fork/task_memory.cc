@@ -54,11 +54,17 @@ bool cache_stack(void* stack) {
   return false;
 }
 
+// T-8: no task finds what another left on its stack.
+void clear_stack(void* stack) {
+  for (unsigned long at = 0; at < THREAD_SIZE; at += 4096) arch::clear_page(static_cast<char*>(stack) + at);
+}
+
 void* alloc_stack() {
   void* stack = cached_stack();
   if (!stack) stack = vmalloc(THREAD_SIZE);
   if (!stack) return nullptr;
   arch::kernel_stack_ready(stack);
+  clear_stack(stack);
   atomic_inc(&stacks_in_use);
   return stack;
 }
