@@ -120,27 +120,27 @@ page* refill_stack(PageStack& s, gfp_t gfp) {
   while (s.count < kStackBatch) {
     page* p = take_above(s.count ? zone.marks.low : mark, 0, 0);  // beyond the first only from plenty
     if (!p) break;
-    s.pages[s.count++] = p;
+    s.push(p);
   }
-  return s.count ? s.pages[--s.count] : nullptr;
+  return s.count ? s.pop() : nullptr;
 }
 
 void flush_stack(PageStack& s, unsigned keep) {
   SpinGuard guard(zone.lock);
-  while (s.count > keep) free_block_locked(s.pages[--s.count], 0);
+  while (s.count > keep) free_block_locked(s.pop(), 0);
 }
 
 page* stack_alloc(gfp_t gfp) {
   IrqGuard irq;
   PageStack& s = page_stacks.this_cpu();
-  return s.count ? s.pages[--s.count] : refill_stack(s, gfp);
+  return s.count ? s.pop() : refill_stack(s, gfp);
 }
 
 noinline void stack_free_slow(page* p) {
   IrqGuard irq;
   PageStack& s = page_stacks.this_cpu();
   if (s.count == kStackSize) flush_stack(s, kStackSize - kStackBatch);
-  s.pages[s.count++] = p;
+  s.push(p);
 }
 inline __attribute__((always_inline)) void stack_free(page* p) {
   unsigned long flags = arch::irq_save();
@@ -149,7 +149,7 @@ inline __attribute__((always_inline)) void stack_free(page* p) {
     arch::irq_restore(flags);
     return stack_free_slow(p);
   }
-  s.pages[s.count++] = p;
+  s.push(p);
   arch::irq_restore(flags);
 }
 
@@ -162,6 +162,10 @@ page* try_once(gfp_t gfp, unsigned order) {
 
 // True: worth another try.
 bool make_room(gfp_t gfp, unsigned order, unsigned tries) {
+  if (tries == 1) {
+    drain_all_pages();
+    return true;
+  }
   if (try_to_free_pages && try_to_free_pages(order, gfp) > 0 && tries < 16) return true;
   if (gfp & __GFP_NORETRY) return false;
   bool must = gfp & __GFP_NOFAIL;
@@ -264,6 +268,29 @@ void drain_local_pages() {
   flush_stack(page_stacks.this_cpu(), 0);
 }
 
+namespace {
+cpumask drain_wanted;  // CPUs that are to empty their stacks when they are interrupted
+}
+
+void drain_all_pages() {
+  drain_local_pages();
+  unsigned cpu;
+  for_each_online_cpu(cpu) {
+    if (cpu == arch::cpu_id() || !READ_ONCE(page_stacks.on(cpu).count)) continue;
+    cpumask_set_cpu(cpu, &drain_wanted);
+    arch::send_ipi(cpu, arch::Ipi::CallFunction);
+  }
+  // They do it at once unless they have interrupts off; not worth waiting long for.
+  for (int spins = 0; spins < 1000 && !cpumask_empty(&drain_wanted); spins++) arch::cpu_relax();
+}
+
+void drain_pages_interrupt() {
+  unsigned cpu = arch::cpu_id();
+  if (!cpumask_test_cpu(cpu, &drain_wanted)) return;
+  drain_local_pages();
+  cpumask_clear_cpu(cpu, &drain_wanted);
+}
+
 unsigned long nr_free_pages() {
   unsigned long n = READ_ONCE(zone.nr_free);
   page_stacks.for_each([&n](PageStack& s) { n += READ_ONCE(s.count); });
@@ -289,7 +316,7 @@ page* alloc_pages(gfp_t gfp, unsigned order) {
     arch::irq_restore(flags);
     return alloc_pages_slow(gfp, 0, _RET_IP_);
   }
-  page* p = s.pages[--s.count];
+  page* p = s.pop();
   arch::irq_restore(flags);
   prepare_page(p, 0, gfp, _RET_IP_);
   return p;

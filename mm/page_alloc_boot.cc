@@ -128,7 +128,7 @@ void page_alloc_init() {
 void page_alloc_exit(LeakReport& report) {
   for (unsigned cpu = 0; cpu < NR_CPUS; cpu++) {
     PageStack& s = page_stacks.on(cpu);
-    while (s.count) free_block_locked(s.pages[--s.count], 0);
+    while (s.count) free_block_locked(s.pop(), 0);
   }
   if (owners) {
     page_debug &= ~kDebugOwner;

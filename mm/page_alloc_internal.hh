@@ -20,11 +20,20 @@ extern Zone zone;
 // Free single pages of one CPU. Touched by that CPU alone, interrupts off.
 inline constexpr unsigned kStackSize = 126, kStackBatch = 32;  // a stack fills 1 KiB: found by a shift
 struct PageStack {
-  unsigned count;
+  unsigned count;  // others read it to estimate
   page* pages[kStackSize];
+  void push(page* p) {
+    pages[count] = p;
+    WRITE_ONCE(count, count + 1);
+  }
+  page* pop() {
+    WRITE_ONCE(count, count - 1);
+    return pages[count];
+  }
 };
 extern PerCpu<PageStack> page_stacks;
 
+void drain_all_pages();  // every CPU's stack; process context, interrupts on
 void free_block_locked(page* p, unsigned order);  // zone.lock held
 void debug_page_allocated(page* p, unsigned order, unsigned long caller);
 void debug_page_freed(page* p, unsigned order);

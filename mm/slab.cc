@@ -19,8 +19,16 @@
 namespace {
 
 struct Magazine {
-  unsigned count;
+  unsigned count;  // others read it to estimate
   void* objects[];
+  void push(void* obj) {
+    objects[count] = obj;
+    WRITE_ONCE(count, count + 1);
+  }
+  void* pop() {
+    WRITE_ONCE(count, count - 1);
+    return objects[count];
+  }
 };
 
 // Who allocated each object is kept where locks are checked too (the hosted machine).
@@ -173,15 +181,15 @@ void put_object(kmem_cache* s, void* obj) {
 void* refill(kmem_cache* s, Magazine* m) {
   SpinGuard guard(s->lock);
   while (m->count < s->batch && !list_empty(&s->partial))
-    m->objects[m->count++] = take_object(s, list_first_entry(&s->partial, page, slab_list));
-  return m->count ? m->objects[--m->count] : nullptr;
+    m->push(take_object(s, list_first_entry(&s->partial, page, slab_list)));
+  return m->count ? m->pop() : nullptr;
 }
 
 // Interrupts off. The oldest go back, as they are the coldest.
 void flush(kmem_cache* s, Magazine* m, unsigned n) {
   SpinGuard guard(s->lock);
   for (unsigned i = 0; i < n; i++) put_object(s, m->objects[i]);
-  m->count -= n;
+  WRITE_ONCE(m->count, m->count - n);
   memmove(m->objects, m->objects + n, m->count * sizeof(void*));
 }
 
@@ -211,7 +219,7 @@ noinline void* cache_alloc_slow(kmem_cache* s, gfp_t gfp, size_t size, unsigned 
   {
     IrqGuard irq;
     Magazine* m = s->magazines[arch::cpu_id()];
-    obj = m->count ? m->objects[--m->count] : refill(s, m);
+    obj = m->count ? m->pop() : refill(s, m);
   }
   if (!obj && !(obj = alloc_from_new_slab(s, gfp))) return nullptr;
   if (kTrackOwners) note_allocated(s, obj, caller);
@@ -229,7 +237,7 @@ inline __attribute__((always_inline)) void* cache_alloc(kmem_cache* s, gfp_t gfp
     arch::irq_restore(flags);
     return cache_alloc_slow(s, gfp, size, caller);
   }
-  void* obj = m->objects[--m->count];
+  void* obj = m->pop();
   arch::irq_restore(flags);
   if (kTrackOwners) note_allocated(s, obj, caller);
   kasan_unpoison(obj, size);
@@ -240,7 +248,7 @@ noinline void cache_free_slow(kmem_cache* s, void* obj) {
   IrqGuard irq;
   Magazine* m = s->magazines[arch::cpu_id()];
   if (m->count == s->capacity) flush(s, m, s->batch);
-  m->objects[m->count++] = obj;
+  m->push(obj);
 }
 
 inline __attribute__((always_inline)) void cache_free(kmem_cache* s, void* obj, unsigned long caller) {
@@ -252,7 +260,7 @@ inline __attribute__((always_inline)) void cache_free(kmem_cache* s, void* obj, 
     arch::irq_restore(flags);
     return cache_free_slow(s, obj);
   }
-  m->objects[m->count++] = obj;
+  m->push(obj);
   arch::irq_restore(flags);
 }
 

@@ -17,6 +17,7 @@
 #include "kernel/sync/guards.hh"
 #include "mm/usage.hh"
 #include "mm/page_alloc.hh"
+#include "mm/slab.hh"
 
 namespace {
 
@@ -58,6 +59,28 @@ int show_meminfo(seq_file* m) {
   line("SwapFree:", 0);
   line("CommitLimit:", use.commit_limit);
   line("Committed_AS:", use.committed);
+  return 0;
+}
+
+int show_buddyinfo(seq_file* m) {
+  seq_printf(m, "Node 0, zone %8s ", "Normal");
+  for (unsigned order = 0; order < MAX_ORDER; order++) seq_printf(m, "%6lu ", nr_free_blocks(order));
+  seq_putc(m, '\n');
+  return 0;
+}
+
+// slabinfo(5)
+int show_slabinfo(seq_file* m) {
+  seq_printf(m, "slabinfo - version: 2.1\n"
+                "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> <batchcount> "
+                "<sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
+  for_each_slab_cache(
+      [](const SlabInfo& i, void* context) {
+        seq_printf(static_cast<seq_file*>(context), "%-17s %6lu %6lu %6u %4u %4u : tunables %4u %4u %4u : slabdata %6lu %6lu %6lu\n",
+                   i.name, i.active_objects, i.total_objects, i.object_size, i.objects_per_slab, i.pages_per_slab, 0u, 0u, 0u, i.slabs,
+                   i.slabs, 0ul);
+      },
+      m);
   return 0;
 }
 

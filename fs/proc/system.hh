@@ -8,5 +8,7 @@ int show_loadavg(seq_file* m);
 int show_version(seq_file* m);
 int show_cmdline(seq_file* m);
 int show_cpuinfo(seq_file* m);
+int show_buddyinfo(seq_file* m);
+int show_slabinfo(seq_file* m);
 int show_enosys(seq_file* m);
 long write_sysrq(const ProcFile* f, char* text, size_t n);

@@ -167,11 +167,13 @@ int show_own_mounts(seq_file* m) { return show_mounts(m, current); }
 
 constexpr ProcFile kRootFiles[] = {
     file_row("cmdline", show_cmdline),
+    file_row("buddyinfo", show_buddyinfo),
     file_row("cpuinfo", show_cpuinfo),
     file_row("filesystems", show_filesystems),
     file_row("loadavg", show_loadavg),
     file_row("meminfo", show_meminfo),
     file_row("mounts", show_own_mounts),
+    {"slabinfo", 0400, show_slabinfo, nullptr, nullptr},
     file_row("stat", show_proc_stat),
     file_row("uptime", show_uptime),
     file_row("version", show_version),

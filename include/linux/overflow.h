@@ -3,6 +3,7 @@
 #ifndef _LINUX_OVERFLOW_H
 #define _LINUX_OVERFLOW_H
 #include <linux/limits.h>
+#include <linux/types.h>
 #define check_add_overflow(a, b, d) __builtin_add_overflow(a, b, d)
 #define check_sub_overflow(a, b, d) __builtin_sub_overflow(a, b, d)
 #define check_mul_overflow(a, b, d) __builtin_mul_overflow(a, b, d)

@@ -13,6 +13,7 @@
 #include "kernel/time/time.hh"
 #include "kernel/signal/signal.hh"
 #include "mm/mm_struct.hh"
+#include "mm/page_alloc.hh"
 
 namespace {
 
@@ -88,7 +89,10 @@ void irqentry_exit_to_kernel(pt_regs*) {
 void handle_ipi(arch::Ipi what) {
   switch (what) {
     case arch::Ipi::Reschedule: scheduler_ipi(); break;
-    case arch::Ipi::CallFunction: smp_mb(); break;  // to have come here is all that the sender wants
+    case arch::Ipi::CallFunction:
+      smp_mb();  // to have come here is all that most senders want
+      drain_pages_interrupt();
+      break;
     case arch::Ipi::TimerBroadcast: timer_interrupt(); break;
     case arch::Ipi::Stop:
       arch::irq_disable();

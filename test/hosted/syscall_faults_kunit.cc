@@ -95,6 +95,16 @@ SWEEP(read_of_proc, Str name("/proc/self/maps"); Str root("/proc"); Str type("pr
         close(fd);
         return n;
       });)
+SWEEP(read_of_slabinfo, Str name("/proc/slabinfo"); Str root("/proc"); Str type("proc");
+      sys(__NR_mkdir, root.addr(), 0755); sys(__NR_mount, type.addr(), root.addr(), type.addr(), 0, 0);
+      unsigned long buf = user::map(4096); user::poke<char>(buf, 1);
+      return sweep([&] {
+        long fd = sys(__NR_open, name.addr(), O_RDONLY, 0);
+        if (fd < 0) return fd;
+        long n = sys(__NR_read, fd, buf, 4000);
+        close(fd);
+        return n == 0 ? -1 : n;
+      });)
 SWEEP(create_and_unlink, Str name("/swept"); return sweep([&] { return sys(__NR_open, name.addr(), O_RDWR | O_CREAT, 0600); },
                                                           [&](long fd) { close(fd); sys(__NR_unlink, name.addr()); });)
 SWEEP(mkdir_and_rmdir, Str name("/sweptdir"); return sweep([&] { return sys(__NR_mkdir, name.addr(), 0755); },
@@ -238,7 +248,7 @@ SWEEP(execve, alignas(8) static unsigned char elf[user::kElfSize]; size_t size =
       return 7000;)
 
 kunit_case cases[] = {
-    KUNIT_CASE(open_and_close), KUNIT_CASE(open_of_proc), KUNIT_CASE(read_of_proc), KUNIT_CASE(create_and_unlink),
+    KUNIT_CASE(open_and_close), KUNIT_CASE(open_of_proc), KUNIT_CASE(read_of_proc), KUNIT_CASE(read_of_slabinfo), KUNIT_CASE(create_and_unlink),
     KUNIT_CASE(mkdir_and_rmdir), KUNIT_CASE(symlinks), KUNIT_CASE(renames), KUNIT_CASE(file_writes), KUNIT_CASE(getdents),
     KUNIT_CASE(pipes), KUNIT_CASE(pipe_writes), KUNIT_CASE(growing_descriptor_table),
     KUNIT_CASE(epoll_and_eventfd), KUNIT_CASE(polls), KUNIT_CASE(terminal), KUNIT_CASE(kmsg), KUNIT_CASE(mounts),
