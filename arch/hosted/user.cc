@@ -192,7 +192,7 @@ unsigned long map(size_t n) {
   constexpr unsigned long kReadWrite = 3, kPrivateAnonymous = 0x22;
   return static_cast<unsigned long>(sys(__NR_mmap, 0, n, kReadWrite, kPrivateAnonymous, -1, 0));
 }
-unsigned long thread_stack() { return map(64 << 10) + (64 << 10); }
+unsigned long thread_stack() { return map(64 << 10) + (64 << 10) - 64; }  // a program may look at its stack pointer
 
 long sigaction(int sig, unsigned long handler, unsigned long flags, unsigned long mask) {
   struct {
