@@ -1,5 +1,6 @@
 // From a dentry back to text: d_path, getcwd.
 // SPDX-License-Identifier: Apache-2.0
+#include <linux/kernel.h>
 #include <linux/limits.h>
 #include <linux/sched.h>
 #include <linux/string.h>
@@ -66,7 +67,13 @@ Result<char*> path_text(const path* p, const path* root, char* buf, size_t size,
   *end = 0;
   if (p->dentry->d_flags & DCACHE_ANON) {
     Tail out{buf, end};
-    out.prepend(p->dentry->d_name->view());
+    char numbered[48];
+    std::string_view name = p->dentry->d_name->view();
+    if (name.empty()) {  // pipes and sockets: their names are made when somebody asks
+      const char* kind = p->dentry->d_sb->s_magic == PIPEFS_MAGIC ? "pipe" : "socket";
+      name = {numbered, static_cast<size_t>(scnprintf(numbered, sizeof(numbered), "%s:[%llu]", kind, p->dentry->d_inode->i_ino))};
+    }
+    out.prepend(name);
     if (out.full) return fail(ENAMETOOLONG);
     return out.p;
   }

@@ -82,6 +82,12 @@ Result<void> do_truncate(const path* p, loff_t size, unsigned extra_valid, file*
 // read_write.cc
 using IterOp = ssize_t (*)(file*, iov_iter*, loff_t*);
 long vfs_vector(file* f, const iovec* user, unsigned long nr, IterOp op);
+// use(iter) on the spans that a user's iovec array names; -errno if it cannot be read.
+long with_user_vec(const iovec* user, unsigned long nr, long (*use)(iov_iter*, void*), void* context);
+template <class F>
+long with_user_vec(const iovec* user, unsigned long nr, F&& f) {
+  return with_user_vec(user, nr, [](iov_iter* i, void* c) -> long { return (*static_cast<std::remove_reference_t<F>*>(c))(i); }, &f);
+}
 
 // inode.cc
 void inode_init_caches();

@@ -247,6 +247,12 @@ long vfs_vector(file* f, const iovec* user, unsigned long nr, IterOp op) {
   return op(f, &v.iter, &f->f_pos);
 }
 
+long with_user_vec(const iovec* user, unsigned long nr, long (*use)(iov_iter*, void*), void* context) {
+  UserVec v;
+  if (auto r = v.get(user, nr); !r) return r.error().neg();
+  return use(&v.iter, context);
+}
+
 namespace {
 
 long do_vec(unsigned fd, const iovec* user, unsigned long nr, IterOp op) {

@@ -17,7 +17,9 @@
   X(pipe2) X(readv) X(writev) X(chdir) X(fchdir) X(chroot) X(getcwd) X(umask) X(mount) X(umount2) X(pivot_root)          \
   X(statfs) X(poll) X(select) X(ioctl) X(flock) X(memfd_create) X(fsync) X(fchmod)            \
   X(eventfd2) X(timerfd_create) X(timerfd_settime) X(timerfd_gettime) X(signalfd4) X(epoll_create1) X(epoll_ctl)         \
-  X(epoll_wait) X(sendfile) X(splice) X(copy_file_range) X(pselect6) X(ppoll)
+  X(epoll_wait) X(sendfile) X(splice) X(copy_file_range) X(pselect6) X(ppoll)       \
+  X(socket) X(socketpair) X(bind) X(listen) X(accept4) X(connect) X(sendto) X(recvfrom) X(sendmsg) X(recvmsg)            \
+  X(shutdown) X(getsockopt) X(setsockopt) X(getsockname)
 #define X(name) extern "C" long sys_##name(const pt_regs*);
 FS_CALLS(X)
 #undef X
