@@ -19,7 +19,7 @@ Result<void> signal(FaultInfo* info, int signo, int code) {
 
 page* new_anon_page(gfp_t more) {
   page* p = alloc_page(GFP_HIGHUSER_MOVABLE | more);
-  if (p) p->flags |= 1ul << PG_anon;  // ours alone yet
+  if (p) WRITE_ONCE(p->flags, p->flags | 1ul << PG_anon);  // ours alone yet
   return p;
 }
 

@@ -185,7 +185,7 @@ Result<page*> make_page(address_space* m, pgoff_t index) {
   page* p = alloc_page(GFP_HIGHUSER | __GFP_ZERO);
   Result<void> r = fail(ENOMEM);
   if (p) {
-    if (ops && ops->is_shmem) p->flags |= 1ul << PG_swapbacked;
+    if (ops && ops->is_shmem) WRITE_ONCE(p->flags, p->flags | 1ul << PG_swapbacked);
     r = {};
     if (ops && ops->read_page) r = ops->read_page(m, p, index);
     if (r) r = add_to_page_cache(p, m, index);

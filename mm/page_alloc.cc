@@ -217,7 +217,7 @@ inline __attribute__((always_inline)) bool retire_page(page* p, unsigned order) 
     return false;
   }
   if (p->head) unmake_compound(p, order);
-  p->flags = 0;
+  WRITE_ONCE(p->flags, 0ul);  // looked at by whoever frees its buddy
   p->mapping = nullptr;
   p->private_ = 0;
   if (page_debug) [[unlikely]]

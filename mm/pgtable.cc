@@ -11,7 +11,7 @@
 
 namespace {
 
-// Unused, zeroed tables, linked through page->private_.
+// Unused, zeroed tables, linked through page->private_. count and first are read without the lock as hints.
 struct TableCache {
   spinlock_t lock = __SPIN_LOCK_UNLOCKED(lock);
   unsigned count = 0, limit = 0;
@@ -22,16 +22,16 @@ struct TableCache {
     SpinGuard g(lock);
     page* p = first;
     if (!p) return nullptr;
-    first = reinterpret_cast<page*>(p->private_);
-    count--;
+    WRITE_ONCE(first, reinterpret_cast<page*>(p->private_));
+    WRITE_ONCE(count, count - 1);
     return page_address(p);
   }
   bool put(page* p) {
     if (READ_ONCE(count) >= limit) return false;
     SpinGuard g(lock);
     p->private_ = reinterpret_cast<unsigned long>(first);
-    first = p;
-    count++;
+    WRITE_ONCE(first, p);
+    WRITE_ONCE(count, count + 1);
     return true;
   }
 };

@@ -83,7 +83,8 @@ void put_fs(fs_struct* fs) {
   int left;
   {
     SpinGuard g(fs->lock);
-    left = --fs->users;
+    left = fs->users - 1;
+    WRITE_ONCE(fs->users, left);  // exec looks without the lock
   }
   if (left == 0 && fs != &init_fs) free_fs_struct(fs);
 }
