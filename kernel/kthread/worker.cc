@@ -64,7 +64,7 @@ enum class Kind : unsigned char { Plain, Delayed };
 kthread_delayed_work* delayed(kthread_work* w) { return container_of(w, kthread_delayed_work, work); }
 
 // The timer's callback takes worker->lock, so the timer is waited for without it; canceling keeps it from re-queueing.
-void stop_timer(kthread_worker* worker, kthread_work* work, unsigned long* irq) {
+void stop_timer(kthread_worker* worker, kthread_work* work, unsigned long* irq) REQUIRES(worker->lock) NO_THREAD_SAFETY_ANALYSIS {
   work->canceling++;
   _raw_spin_unlock_irqrestore(&worker->lock, *irq);
   del_timer_sync(&delayed(work)->timer);

@@ -50,10 +50,10 @@ struct CallbackList {
 
 struct RcuCpu {
   raw_spinlock_t lock;
-  CallbackList next;  // queued since `wait` was closed
-  CallbackList wait;  // may run once grace period wait_for is over
-  CallbackList done;
-  u64 wait_for = 0;
+  CallbackList next GUARDED_BY(lock);  // queued since `wait` was closed
+  CallbackList wait GUARDED_BY(lock);  // may run once grace period wait_for is over
+  CallbackList done GUARDED_BY(lock);
+  u64 wait_for GUARDED_BY(lock) = 0;
   long queued = 0;  // read without the lock as a hint
   unsigned watching = 1;  // odd: may read; even: idles. Full barriers around each change
   bool irq_in_idle = false;
@@ -133,7 +133,7 @@ u64 request_grace_period() {
 bool over(u64 grace_period) { return __atomic_load_n(&state->completed, __ATOMIC_ACQUIRE) >= grace_period; }
 
 // c.lock held.
-void advance(RcuCpu& c) {
+void advance(RcuCpu& c) REQUIRES(c.lock) {
   if (!c.wait.empty() && over(c.wait_for)) c.done.take(c.wait);
   if (c.wait.empty() && !c.next.empty()) {
     c.wait.take(c.next);
@@ -259,7 +259,7 @@ void rcu_exit(LeakReport& report) {
 // ---- The C face --------------------------------------------------------------------------------------------------------
 extern "C" {
 
-void call_rcu(rcu_head* head, rcu_callback_t func) {
+void call_rcu(rcu_head* head, rcu_callback_t func) NO_THREAD_SAFETY_ANALYSIS {
   head->func = func;
   IrqGuard off;  // keeps preemption away too, so the bare lock will do
   RcuCpu& c = state->cpu.this_cpu();

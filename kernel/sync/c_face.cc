@@ -8,7 +8,7 @@
 // CF_C(name, result, (parameters), (arguments)): C symbol `name` calls the C++ inline function of that name.
 #define CF_C(name, result, parameters, arguments)                     \
   extern "C" result cf_c_##name parameters __asm__(#name);            \
-  extern "C" __attribute__((used)) result cf_c_##name parameters { return name arguments; }
+  extern "C" __attribute__((used)) result cf_c_##name parameters NO_THREAD_SAFETY_ANALYSIS { return name arguments; }
 #define CF_C_AS(symbol, result, parameters, expression)               \
   extern "C" result cf_c_##symbol parameters __asm__(#symbol);        \
   extern "C" __attribute__((used)) result cf_c_##symbol parameters { return expression; }

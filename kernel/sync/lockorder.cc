@@ -64,7 +64,7 @@ struct Checker {
   char text[1024];
   size_t text_used;
 };
-constinit Checker checker;
+constinit Checker checker{};
 
 // The checker's own lock: no yield point within, so on the deterministic engine it is never contended.
 UNSEEN void lock_checker() {

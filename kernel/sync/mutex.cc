@@ -96,7 +96,7 @@ void __mutex_init(mutex* m, const char*, lock_class_key* key) {
 void __mutex_lock_slowpath(mutex* m) { lock_slow(m, TASK_UNINTERRUPTIBLE); }
 int mutex_lock_interruptible(mutex* m) { return lock_state(m, TASK_INTERRUPTIBLE); }
 int mutex_lock_killable(mutex* m) { return lock_state(m, TASK_KILLABLE); }
-void mutex_lock_io(mutex* m) {
+void mutex_lock_io(mutex* m) NO_THREAD_SAFETY_ANALYSIS {
   const unsigned was = current->in_iowait;
   current->in_iowait = 1;
   mutex_lock(m);
@@ -128,7 +128,7 @@ int mutex_trylock(mutex* m) {
 }
 void mutex_destroy(mutex*) {}
 
-int atomic_dec_and_mutex_lock(atomic_t* cnt, mutex* m) {
+int atomic_dec_and_mutex_lock(atomic_t* cnt, mutex* m) NO_THREAD_SAFETY_ANALYSIS {
   if (atomic_add_unless(cnt, -1, 1)) return 0;
   mutex_lock(m);
   if (atomic_dec_and_test(cnt)) return 1;

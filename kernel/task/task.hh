@@ -142,8 +142,8 @@ inline pt_regs* task_pt_regs(const task_struct* t) {
   return reinterpret_cast<pt_regs*>(static_cast<char*>(t->stack) + THREAD_SIZE) - 1;
 }
 
-inline void task_lock(task_struct* t) { spin_lock(&t->alloc_lock); }
-inline void task_unlock(task_struct* t) { spin_unlock(&t->alloc_lock); }
+inline void task_lock(task_struct* t) NO_THREAD_SAFETY_ANALYSIS { spin_lock(&t->alloc_lock); }
+inline void task_unlock(task_struct* t) NO_THREAD_SAFETY_ANALYSIS { spin_unlock(&t->alloc_lock); }
 void put_task_struct_rcu_user(task_struct* t);  // a rcu_users reference; the last one frees after a grace period. Any context
 void set_task_comm(task_struct* t, const char* name);  // cut at 15 characters
 void put_task_stack(task_struct* t);            // a stack_refcount reference. Any context but hard interrupts

@@ -34,7 +34,7 @@ struct HrCpu {
   raw_spinlock_t lock;
   hrtimer_clock_base base[kBases];
   unsigned nonempty;   // bit per base; read without the lock as a hint
-  bool soft_raised;    // the softirq is on its way: soft bases do not count for the next event
+  bool soft_raised GUARDED_BY(lock);  // the softirq is on its way: soft bases do not count for the next event
   unsigned number;
 };
 
@@ -76,7 +76,7 @@ void dequeue(hrtimer* t, hrtimer_clock_base* b) {
     WRITE_ONCE(b->cpu->nonempty, b->cpu->nonempty & ~(1u << index_in_cpu(b)));
 }
 
-hrtimer_clock_base* lock_base(const hrtimer* t, unsigned long* irq) {
+hrtimer_clock_base* lock_base(const hrtimer* t, unsigned long* irq) NO_THREAD_SAFETY_ANALYSIS {
   for (;;) {
     hrtimer_clock_base* b = READ_ONCE(t->base);
     *irq = _raw_spin_lock_irqsave(&b->cpu->lock);
@@ -87,7 +87,7 @@ hrtimer_clock_base* lock_base(const hrtimer* t, unsigned long* irq) {
 }
 
 // Locks a base that t may be started on: this CPU's, unless its callback runs on another. t is in no tree then.
-hrtimer_clock_base* lock_for_start(hrtimer* t, unsigned long* irq) {
+hrtimer_clock_base* lock_for_start(hrtimer* t, unsigned long* irq) NO_THREAD_SAFETY_ANALYSIS {
   for (;;) {
     hrtimer_clock_base* b = lock_base(t, irq);
     if (t->state & HRTIMER_STATE_ENQUEUED) dequeue(t, b);
@@ -105,7 +105,7 @@ hrtimer_clock_base* lock_for_start(hrtimer* t, unsigned long* irq) {
 enum class Run : unsigned char { Hard, Soft };
 
 // CPU lock held, interrupts off; given up while a callback runs (with interrupts on for soft ones).
-void run_base(hrtimer_clock_base& b, ktime_t now, Run how) {
+void run_base(hrtimer_clock_base& b, ktime_t now, Run how) NO_THREAD_SAFETY_ANALYSIS {
   HrCpu* cpu = b.cpu;
   while (hrtimer* t = timer_of(rb_first_cached(&b.active))) {
     if (now < t->softexpires) break;  // W-34: from the soft expiry on, at the hard one at the latest
@@ -128,7 +128,7 @@ void run_base(hrtimer_clock_base& b, ktime_t now, Run how) {
   }
 }
 
-void run_bases(HrCpu& cpu, u64 now_ns, Run how) {
+void run_bases(HrCpu& cpu, u64 now_ns, Run how) REQUIRES(cpu.lock) {
   const unsigned first = how == Run::Soft ? +kSoft : 0;
   for (unsigned i = first; i < first + 4; i++)
     if (cpu.nonempty >> i & 1) run_base(cpu.base[i], static_cast<ktime_t>(now_ns) + offset_of(cpu.base[i]), how);
@@ -142,7 +142,7 @@ u64 base_next(hrtimer_clock_base& b) {
   return mono < 0 ? 0 : static_cast<u64>(mono);
 }
 
-bool soft_due(HrCpu& cpu, u64 now_ns) {
+bool soft_due(HrCpu& cpu, u64 now_ns) REQUIRES(cpu.lock) {
   for (unsigned i = kSoft; i < kBases; i++) {
     if (!(cpu.nonempty >> i & 1)) continue;
     hrtimer_clock_base& b = cpu.base[i];
@@ -240,7 +240,7 @@ void hrtimer_init(hrtimer* t, int clock, hrtimer_mode mode) {
   t->base = &hr->cpu.this_cpu().base[index_of_clock(clock) + (soft ? +kSoft : 0u)];
 }
 
-void hrtimer_start_range_ns(hrtimer* t, ktime_t time, u64 slack, hrtimer_mode mode) {
+void hrtimer_start_range_ns(hrtimer* t, ktime_t time, u64 slack, hrtimer_mode mode) NO_THREAD_SAFETY_ANALYSIS {
   unsigned long irq;
   hrtimer_clock_base* b = lock_for_start(t, &irq);
   if (mode & HRTIMER_MODE_REL) time = ktime_add_safe(clock_now(b->clock), time);
@@ -258,7 +258,7 @@ void hrtimer_start_range_ns(hrtimer* t, ktime_t time, u64 slack, hrtimer_mode mo
   arch::irq_restore(irq);
 }
 
-int hrtimer_try_to_cancel(hrtimer* t) {
+int hrtimer_try_to_cancel(hrtimer* t) NO_THREAD_SAFETY_ANALYSIS {
   if (!hrtimer_active(t)) return 0;
   unsigned long irq;
   hrtimer_clock_base* b = lock_base(t, &irq);
@@ -279,7 +279,7 @@ int hrtimer_cancel(hrtimer* t) {
     arch::cpu_relax();
   }
 }
-bool hrtimer_active(const hrtimer* t) {
+bool hrtimer_active(const hrtimer* t) NO_THREAD_SAFETY_ANALYSIS {
   // Taken down from the tree and marked as running in one lock section, so look under the lock unless it is queued.
   if (READ_ONCE(t->state) & HRTIMER_STATE_ENQUEUED) return true;
   unsigned long irq;
@@ -299,7 +299,7 @@ u64 hrtimer_forward(hrtimer* t, ktime_t now, ktime_t interval) {  // W-33
   return n;
 }
 ktime_t hrtimer_cb_get_time(const hrtimer* t) { return clock_now(t->base->clock); }
-ktime_t hrtimer_get_remaining(const hrtimer* t) {
+ktime_t hrtimer_get_remaining(const hrtimer* t) NO_THREAD_SAFETY_ANALYSIS {
   unsigned long irq;
   hrtimer_clock_base* b = lock_base(t, &irq);
   const ktime_t left = t->expires - clock_now(b->clock);

@@ -106,7 +106,7 @@ enum hrtimer_restart posix_timer_fn(hrtimer* h) {
 }
 
 // Cancels the hrtimer and returns with the lock held again; the callback takes the lock, so it is waited for without.
-void stop(PosixTimer* t) {
+void stop(PosixTimer* t) REQUIRES(t->lock) NO_THREAD_SAFETY_ANALYSIS {
   while (hrtimer_try_to_cancel(&t->timer) < 0) {
     _raw_spin_unlock_irq(&t->lock);
     arch::cpu_relax();
@@ -115,7 +115,7 @@ void stop(PosixTimer* t) {
   t->armed = false;
 }
 
-UserItimerspec current_setting(PosixTimer* t) {  // lock held
+UserItimerspec current_setting(PosixTimer* t) REQUIRES(t->lock) {
   const bool waits_for_signal = t->interval && (t->sequence & 1);
   if (!t->armed && !waits_for_signal) return {user_timespec(t->interval), {}};
   const ktime_t now = clock_now(t->clock);
@@ -127,7 +127,7 @@ UserItimerspec current_setting(PosixTimer* t) {  // lock held
   return {user_timespec(t->interval), user_timespec(left)};
 }
 
-void arm(PosixTimer* t, s64 value, s64 interval, int flags) {  // lock held, stopped
+void arm(PosixTimer* t, s64 value, s64 interval, int flags) REQUIRES(t->lock) {  // stopped
   t->interval = interval;
   t->sequence = (t->sequence + 2) & ~1;
   t->overrun = t->last_overrun = 0;

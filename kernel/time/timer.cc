@@ -18,12 +18,12 @@ namespace {
 
 struct TimerBase {
   raw_spinlock_t lock;
-  timer_list* running;        // whose callback runs now
-  unsigned long clock;        // the next jiffy to be processed; may lag behind jiffies while nothing is pending
+  timer_list* running GUARDED_BY(lock);  // whose callback runs now
+  unsigned long clock GUARDED_BY(lock);        // the next jiffy to be processed; may lag behind jiffies while nothing is pending
   unsigned long next_expiry;  // no bucket comes up before it; valid if any
   bool any;
-  u64 pending[kWheelLevels];
-  hlist_head bucket[kWheelSize];
+  u64 pending[kWheelLevels] GUARDED_BY(lock);
+  hlist_head bucket[kWheelSize] GUARDED_BY(lock);
 };
 enum BaseKind : unsigned { kStandard, kDeferrable, kBases };
 struct TimerCpu {
@@ -39,7 +39,7 @@ TimerBase& base_of(u32 flags) {
 }
 
 // Locks the base t belongs to. Interrupts are off on return; *irq holds what they were.
-TimerBase& lock_base(timer_list* t, unsigned long* irq) {
+TimerBase& lock_base(timer_list* t, unsigned long* irq) NO_THREAD_SAFETY_ANALYSIS {
   for (;;) {
     const u32 flags = READ_ONCE(t->flags);
     if (!(flags & TIMER_MIGRATING)) {
@@ -68,7 +68,7 @@ void set_next(TimerBase& base, unsigned long at) {
   WRITE_ONCE(base.next_expiry, at);
   __atomic_store_n(&base.any, true, __ATOMIC_RELEASE);
 }
-void recompute_next(TimerBase& base) {
+void recompute_next(TimerBase& base) REQUIRES(base.lock) {
   unsigned long at;
   if (wheel_next(base.pending, base.clock, &at))
     set_next(base, at);
@@ -76,7 +76,7 @@ void recompute_next(TimerBase& base) {
     WRITE_ONCE(base.any, false);
 }
 
-bool detach(TimerBase& base, timer_list* t) {
+bool detach(TimerBase& base, timer_list* t) REQUIRES(base.lock) {
   if (!timer_pending(t)) return false;
   const unsigned at = bucket_of(t);
   unlink(t);
@@ -88,13 +88,13 @@ bool detach(TimerBase& base, timer_list* t) {
 }
 
 // A base on which nothing happened for long catches up, so that a new timer's delta counts from now.
-void forward(TimerBase& base) {
+void forward(TimerBase& base) REQUIRES(base.lock) {
   const unsigned long now = jiffies;
   if (time_before_eq(now, base.clock)) return;
   base.clock = base.any && time_before(base.next_expiry, now) ? base.next_expiry : now;
 }
 
-void enqueue_at(TimerBase& base, timer_list* t, WheelSlot slot) {
+void enqueue_at(TimerBase& base, timer_list* t, WheelSlot slot) REQUIRES(base.lock) {
   hlist_head* head = &base.bucket[slot.index];
   hlist_node* first = head->first;
   t->entry.next = first;
@@ -108,13 +108,13 @@ void enqueue_at(TimerBase& base, timer_list* t, WheelSlot slot) {
   const unsigned cpu = t->flags & TIMER_CPUMASK;
   if (!(t->flags & TIMER_DEFERRABLE) && cpu != arch::cpu_id()) wake_up_nohz_cpu(cpu);
 }
-void enqueue(TimerBase& base, timer_list* t) {
+void enqueue(TimerBase& base, timer_list* t) REQUIRES(base.lock) {
   forward(base);
   enqueue_at(base, t, wheel_slot(t->expires, base.clock));
 }
 
 // Takes t from base to cpu's base unless its callback runs (W-28). The lock of the result is held, base's no more.
-TimerBase& move_base(TimerBase& base, timer_list* t, unsigned cpu) {
+TimerBase& move_base(TimerBase& base, timer_list* t, unsigned cpu) NO_THREAD_SAFETY_ANALYSIS {
   TimerBase& to = base_of((t->flags & ~TIMER_CPUMASK) | cpu);
   if (&to == &base || base.running == t) return base;
   WRITE_ONCE(t->flags, t->flags | TIMER_MIGRATING);
@@ -126,7 +126,7 @@ TimerBase& move_base(TimerBase& base, timer_list* t, unsigned cpu) {
 
 enum class Arm : unsigned char { Always, IfPending, Earlier };
 
-int modify(timer_list* t, unsigned long expires, Arm how) {
+int modify(timer_list* t, unsigned long expires, Arm how) NO_THREAD_SAFETY_ANALYSIS {
   if (timer_pending(t)) {
     const unsigned long now_set = READ_ONCE(t->expires);
     if (now_set == expires || (how == Arm::Earlier && time_before_eq(now_set, expires))) return 1;
@@ -159,7 +159,7 @@ void call_timer(timer_list* t) {
 }
 
 // base.lock held, interrupts off; both are given up while a callback runs.
-void run_bucket(TimerBase& base, hlist_head* list) {
+void run_bucket(TimerBase& base, hlist_head* list) REQUIRES(base.lock) NO_THREAD_SAFETY_ANALYSIS {
   while (!hlist_empty(list)) {
     timer_list* t = hlist_entry(list->first, timer_list, entry);
     base.running = t;
@@ -178,7 +178,7 @@ void run_bucket(TimerBase& base, hlist_head* list) {
 }
 
 // Moves the buckets that come up at base.clock to lists, lowest level first; how many.
-unsigned collect(TimerBase& base, hlist_head (&lists)[kWheelLevels]) {
+unsigned collect(TimerBase& base, hlist_head (&lists)[kWheelLevels]) REQUIRES(base.lock) {
   unsigned n = 0;
   unsigned long at = base.clock;
   for (unsigned level = 0; level < kWheelLevels; level++, at >>= kWheelShift) {
@@ -231,7 +231,7 @@ bool timer_any_pending() { return READ_ONCE(timers->cpu[arch::cpu_id()]->base[kS
 unsigned long timer_next_expiry() { return READ_ONCE(timers->cpu[arch::cpu_id()]->base[kStandard].next_expiry); }
 
 // ---- Boot and power-off ------------------------------------------------------------------------------------------------
-void timers_init() {
+void timers_init() NO_THREAD_SAFETY_ANALYSIS {
   TimerState& s = timers.construct();
   for (unsigned cpu = 0; cpu < arch::boot_info().nr_cpus; cpu++) {
     s.cpu[cpu] = static_cast<TimerCpu*>(kzalloc(sizeof(TimerCpu), GFP_KERNEL));
@@ -244,7 +244,7 @@ void timers_init() {
   open_softirq(TIMER_SOFTIRQ, timer_softirq);
 }
 
-void timers_exit(LeakReport& report) {
+void timers_exit(LeakReport& report) NO_THREAD_SAFETY_ANALYSIS {
   for (TimerCpu* c : timers->cpu) {
     if (!c) continue;
     for (TimerBase& b : c->base)
@@ -269,7 +269,7 @@ void add_timer(timer_list* t) {
   BUG_ON(timer_pending(t));
   modify(t, t->expires, Arm::Always);
 }
-void add_timer_on(timer_list* t, int cpu) {
+void add_timer_on(timer_list* t, int cpu) NO_THREAD_SAFETY_ANALYSIS {
   BUG_ON(timer_pending(t));
   unsigned long irq;
   TimerBase* base = &lock_base(t, &irq);
@@ -281,7 +281,7 @@ int mod_timer(timer_list* t, unsigned long expires) { return modify(t, expires, 
 int mod_timer_pending(timer_list* t, unsigned long expires) { return modify(t, expires, Arm::IfPending); }
 int timer_reduce(timer_list* t, unsigned long expires) { return modify(t, expires, Arm::Earlier); }
 
-int del_timer(timer_list* t) {
+int del_timer(timer_list* t) NO_THREAD_SAFETY_ANALYSIS {
   if (!timer_pending(t)) return 0;
   unsigned long irq;
   TimerBase& base = lock_base(t, &irq);
@@ -289,7 +289,7 @@ int del_timer(timer_list* t) {
   _raw_spin_unlock_irqrestore(&base.lock, irq);
   return was;
 }
-int try_to_del_timer_sync(timer_list* t) {
+int try_to_del_timer_sync(timer_list* t) NO_THREAD_SAFETY_ANALYSIS {
   unsigned long irq;
   TimerBase& base = lock_base(t, &irq);
   const int r = base.running == t ? -1 : detach(base, t);
