@@ -24,15 +24,15 @@ void flush_tlb_mm(mm_struct*) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 void flush_tlb_range(mm_struct*, unsigned long, unsigned long) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
 Result<void> vmap_range(unsigned long va, std::span<page* const> pages) {
-  for (size_t i = 0; i < pages.size();) {
-    size_t run = 1;  // one mapping for what lies together
-    phys_addr_t phys = page_to_phys(pages[i]);
-    while (i + run < pages.size() && page_to_phys(pages[i + run]) == phys + run * 4096) run++;
-    if (host_vmap(va + i * 4096, phys, run * 4096)) {
-      if (i) host_vunmap(va, i * 4096);
+  constexpr size_t kBatch = 64;
+  unsigned numbers[kBatch];
+  for (size_t at = 0; at < pages.size(); at += kBatch) {
+    size_t n = pages.size() - at < kBatch ? pages.size() - at : kBatch;
+    for (size_t i = 0; i < n; i++) numbers[i] = static_cast<unsigned>(page_to_pfn(pages[at + i]));
+    if (host_vmap(va + at * 4096, numbers, n)) {
+      if (at) host_vunmap(va, at * 4096);
       return fail(ENOMEM);
     }
-    i += run;
   }
   return {};
 }

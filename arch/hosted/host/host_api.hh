@@ -70,7 +70,7 @@ void hosted_report_fault(unsigned long address, unsigned long ip, unsigned long 
 
 // ---- The host side provides; callable from any fiber ---------------------------------------------------------------
 int host_map_arena(unsigned long size);                                                  // 0 or errno
-int host_vmap(unsigned long va, unsigned long phys, unsigned long size);                  // 0 or errno
+int host_vmap(unsigned long va, const unsigned* page_numbers, unsigned long n);           // 0 or errno
 void host_vunmap(unsigned long va, unsigned long size);                                  // no access from now on
 char* host_stack_alloc(unsigned long size);  // guard page below; null: no memory
 void host_stack_free(char* low, unsigned long size);

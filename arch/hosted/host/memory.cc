@@ -11,6 +11,9 @@
 
 #include "arch/hosted/host/host_api.hh"
 
+extern "C" void __asan_poison_memory_region(const volatile void* p, unsigned long n) __attribute__((weak));
+extern "C" void __asan_unpoison_memory_region(const volatile void* p, unsigned long n) __attribute__((weak));
+
 // Called from any fiber; ThreadSanitizer must not take what they share here for theirs.
 #define NOT_TRACED __attribute__((no_sanitize("thread")))
 
@@ -31,6 +34,35 @@ NOT_TRACED long raw_mmap(unsigned long at, unsigned long size, int prot, int fla
 NOT_TRACED int reserve_vmalloc() {
   long r = raw_mmap(kVmallocBase, kVmallocSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
   return r < 0 ? static_cast<int>(-r) : 0;
+}
+
+constexpr unsigned long kPage = 4096, kPages = kVmallocSize / kPage;
+// What the host has mapped at each page of the vmalloc area: a physical page number, and kLive if the kernel wants it so;
+// 0: nothing.
+unsigned views[kPages];
+constexpr unsigned kLive = 1u << 31;
+
+NOT_TRACED void drop_stale(unsigned long page) {
+  if (page >= kPages || !views[page] || views[page] & kLive) return;
+  raw_mmap(kVmallocBase + page * kPage, kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+  views[page] = 0;
+}
+
+// Makes n places from `first` show the pages from `page`; nothing to do where they do.
+NOT_TRACED int show(unsigned long first, unsigned page, unsigned long n) {
+  bool same = true;
+  for (unsigned long i = 0; i < n; i++) {
+    same &= (views[first + i] & ~kLive) == page + i;
+    views[first + i] = static_cast<unsigned>(page + i) | kLive;
+  }
+  if (same) return 0;
+  long r = raw_mmap(kVmallocBase + first * kPage, n * kPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_POPULATE,
+                    arena_fd, page * kPage);
+  return r < 0 ? static_cast<int>(-r) : 0;
+}
+
+void tell_asan(void (*what)(const volatile void*, unsigned long), unsigned long va, unsigned long size) {
+  if (what) what(reinterpret_cast<void*>(va), size);
 }
 
 constexpr unsigned long kGuard = 16384;
@@ -61,13 +93,29 @@ NOT_TRACED int host_map_arena(unsigned long size) {
   return 0;
 }
 
-NOT_TRACED int host_vmap(unsigned long va, unsigned long phys, unsigned long size) {
-  long r = raw_mmap(va, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_POPULATE, arena_fd, phys);
-  return r < 0 ? static_cast<int>(-r) : 0;
+// Worlds that follow each other mostly map the same pages at the same places: a view outlives its vunmap until the place is
+// wanted for something else, or for a guard page. AddressSanitizer is told that nobody may touch it meanwhile.
+NOT_TRACED int host_vmap(unsigned long va, const unsigned* pages, unsigned long n) {
+  unsigned long first = (va - kVmallocBase) / kPage;
+  drop_stale(first - 1);
+  drop_stale(first + n);
+  tell_asan(__asan_unpoison_memory_region, va, n * kPage);
+  for (unsigned long i = 0; i < n;) {
+    unsigned long run = 1;  // one mapping for what lies together
+    while (i + run < n && pages[i + run] == pages[i] + run) run++;
+    if (int err = show(first + i, pages[i], run)) {
+      for (unsigned long k = 0; k < i; k++) views[first + k] &= ~kLive;
+      return err;
+    }
+    i += run;
+  }
+  return 0;
 }
 
 NOT_TRACED void host_vunmap(unsigned long va, unsigned long size) {
-  raw_mmap(va, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+  unsigned long first = (va - kVmallocBase) / kPage, n = size / kPage;
+  for (unsigned long i = 0; i < n; i++) views[first + i] &= ~kLive;
+  tell_asan(__asan_poison_memory_region, va, size);
 }
 
 NOT_TRACED char* host_stack_alloc(unsigned long size) {

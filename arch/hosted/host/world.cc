@@ -71,8 +71,11 @@ void set_up_once() {
 
 void find_own_stack(HostedConfig* config) {
   pthread_attr_t attr;
-  void* low = nullptr;
-  size_t size = 0;
+  static void* low;  // the answer costs reading /proc/self/maps
+  static size_t size;
+  config->host_stack = static_cast<char*>(low);
+  config->host_stack_size = size;
+  if (low) return;
   pthread_getattr_np(pthread_self(), &attr);
   pthread_attr_getstack(&attr, &low, &size);
   pthread_attr_destroy(&attr);

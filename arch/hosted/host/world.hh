@@ -13,7 +13,11 @@ namespace hosted_world {
 
 struct Options {
   unsigned cpus = 1;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  unsigned memory_mb = 96;  // kernel stacks are four times as large there
+#else
   unsigned memory_mb = 32;
+#endif
   uint64_t seed = 1;
   unsigned switch_mean = 12;  // yield points between two changes of CPU, on average
   std::string command_line;
