@@ -104,6 +104,7 @@ void do_exit(long code) {
   if (group_dead) disassociate_ctty(1);
   exit_task_namespaces(self);
   exit_task_work(self);  // files closed above are put here, before the parent hears of us
+  if constexpr (arch::kCheckLocks) lockorder_task_exit(self);  // a mutex held at exit is a bug (spec 33 W-45)
   exit_notify(self, group_dead);
   preempt_disable();
   do_task_dead();

@@ -11,6 +11,7 @@
 
 #include "kernel/exit/exit.hh"
 #include "kernel/fork/fork.hh"
+#include "kernel/sched/params.hh"
 #include "kernel/sched/sched.hh"
 #include "kernel/signal/signal.hh"
 #include "kernel/sync/guards.hh"
@@ -63,6 +64,13 @@ void park_here(Kthread* k) {
   __set_current_state(TASK_RUNNING);
 }
 
+// kthreadd's own policy and CPUs, which an administrator may have changed, are not for its children (A3.2).
+void forget_inherited_settings() {
+  if (current->policy != SCHED_NORMAL || current->static_prio != DEFAULT_PRIO)
+    (void)__sched_setscheduler(current, {.policy = SCHED_NORMAL}, SchedCaller::Kernel);
+  if (!cpumask_equal(&current->cpus_mask, cpu_possible_mask)) (void)set_cpus_allowed_ptr(current, cpu_possible_mask);
+}
+
 // First code of every thread that kthread_create makes (A3.2).
 int kthread_main(void* arg) {
   auto* request = static_cast<CreateRequest*>(arg);
@@ -76,6 +84,7 @@ int kthread_main(void* arg) {
   }
   k->fn = fn;
   k->data = data;
+  forget_inherited_settings();
   __set_current_state(TASK_UNINTERRUPTIBLE);
   request->result = current;
   // Nobody may run us again before we sleep for the first wake-up: the creator binds us in between.

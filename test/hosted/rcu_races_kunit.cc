@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/interrupt.h>
 #include <linux/slab.h>
+#include <linux/srcu.h>
 #include <linux/timer.h>
 
 #include "test/sync/threads.hh"
@@ -126,7 +127,50 @@ void barriers_from_all_sides(kunit* test) {  // W-50: waits for all callbacks qu
   kfree(b);
 }
 
+struct Sleepable {
+  srcu_struct srcu;
+  Node* node = nullptr;
+  bool stop = false;
+};
+int sleeping_reader(void* p) {
+  auto* s = static_cast<Sleepable*>(p);
+  int bad = 0;
+  while (!READ_ONCE(s->stop)) {
+    int idx = srcu_read_lock(&s->srcu);
+    const Node* n = srcu_dereference(s->node, &s->srcu);
+    const int v = n->value;
+    usleep_range(100, 300);
+    bad += n->twin != v;
+    srcu_read_unlock(&s->srcu, idx);
+    usleep_range(20, 50);
+  }
+  return bad;
+}
+void srcu_waits_for_sleeping_readers(kunit* test) {  // spec 33 section 8, SRCU row
+  Sleepable s;
+  init_srcu_struct(&s.srcu);
+  s.node = make_node(0);
+  KUNIT_ASSERT_NOT_NULL(test, s.node);
+  Thread t[3];
+  for (Thread& r : t) r.start(test, sleeping_reader, &s);
+  for (int i = 1; i <= 6; i++) {
+    Node* fresh = make_node(i);
+    KUNIT_ASSERT_NOT_NULL(test, fresh);
+    Node* old = s.node;
+    rcu_assign_pointer(s.node, fresh);
+    synchronize_srcu(&s.srcu);
+    spoil_and_free(&old->rcu);
+  }
+  WRITE_ONCE(s.stop, true);
+  int bad = 0;
+  for (Thread& r : t) bad += r.join();
+  KUNIT_EXPECT_EQ(test, bad, 0);
+  cleanup_srcu_struct(&s.srcu);
+  kfree(s.node);
+}
+
 kunit_case cases[] = {
+    KUNIT_CASE(srcu_waits_for_sleeping_readers),
     KUNIT_CASE(callbacks_wait_for_readers), KUNIT_CASE(synchronize_waits_for_readers),
     KUNIT_CASE(a_long_reader_holds_it_up),  KUNIT_CASE(barriers_from_all_sides),
     {},

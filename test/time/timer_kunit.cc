@@ -3,6 +3,7 @@
 #include <linux/interrupt.h>
 #include <linux/timer.h>
 
+#include "kernel/sched/sched.hh"
 #include "test/sync/threads.hh"
 
 namespace {
@@ -109,6 +110,30 @@ void far_away_and_back(kunit* test) {  // moves between levels of the wheel
   msleep(40);
   KUNIT_EXPECT_EQ(test, p.calls, 1);
 }
+struct Ordered {
+  timer_list timer;
+  int* next;
+  int order;
+};
+void note_order(timer_list* t) {
+  Ordered* o = from_timer(o, t, timer);
+  o->order = (*o->next)++;
+}
+void highest_level_first(kunit* test) {  // spec 33 W-27
+  int next = 0;
+  Ordered far{{}, &next, -1}, near{{}, &next, -1};
+  timer_setup(&far.timer, note_order, TIMER_PINNED);
+  timer_setup(&near.timer, note_order, TIMER_PINNED);
+  cpumask_t here{{1ul << smp_processor_id()}};
+  KUNIT_ASSERT_TRUE(test, set_cpus_allowed_ptr(current, &here).has_value());
+  const unsigned long expires = (jiffies + 70) | 7;  // both come up at expires + 1, a multiple of 8
+  mod_timer(&far.timer, expires);                    // level 1
+  msleep(100);
+  mod_timer(&near.timer, expires);                   // level 0 by now
+  EXPECT_SOON(test, READ_ONCE(next) == 2);
+  KUNIT_EXPECT_EQ(test, far.order, 0);
+  KUNIT_EXPECT_EQ(test, near.order, 1);
+}
 void many_fire_once_each(kunit* test) {  // spec 33 W-61
   Probe p[64];
   unsigned long now = jiffies;
@@ -168,6 +193,7 @@ kunit_case cases[] = {
     KUNIT_CASE(callback_rearms),
     KUNIT_CASE(deleted_never_fires),
     KUNIT_CASE(far_away_and_back),
+    KUNIT_CASE(highest_level_first),
     KUNIT_CASE(many_fire_once_each),
     KUNIT_CASE(schedule_timeout_answers),
     KUNIT_CASE(running_only_yields),
