@@ -149,12 +149,7 @@ int show_enosys(seq_file* m) {
 
 long write_sysrq(const ProcFile*, char* text, size_t n) {
   switch (text[0]) {
-    case 'c': {  // a crash, to see what it looks like
-      volatile int* nowhere = nullptr;
-      asm volatile("" : "+r"(nowhere));
-      *nowhere = 1;
-      break;
-    }
+    case 'c': panic("sysrq triggered crash");
     case 'b': request_shutdown(arch::Stop::Restart, 0); break;
     case 'o': request_shutdown(arch::Stop::PowerOff, 0); break;
     default: pr_info("sysrq: HELP : crash(c) reboot(b) poweroff(o)\n");

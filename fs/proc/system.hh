@@ -11,4 +11,6 @@ int show_cpuinfo(seq_file* m);
 int show_buddyinfo(seq_file* m);
 int show_slabinfo(seq_file* m);
 int show_enosys(seq_file* m);
+int show_crashes(seq_file* m);
+long provoke_crash(const ProcFile* f, char* text, size_t n);
 long write_sysrq(const ProcFile* f, char* text, size_t n);

@@ -180,7 +180,11 @@ constexpr ProcFile kRootFiles[] = {
     {"sysrq-trigger", 0200, nullptr, write_sysrq, nullptr},
     {},
 };
-constexpr ProcFile kOwnFiles[] = {file_row("enosys", show_enosys), {}};
+constexpr ProcFile kOwnFiles[] = {
+    file_row("enosys", show_enosys),
+    {"provoke-crash", 0600, show_crashes, provoke_crash, nullptr},
+    {},
+};
 constexpr ProcDir kRootDirs[] = {
     {"cleanfork", kOwnFiles, nullptr},
     {"sys", nullptr, kSysctlDirs},

@@ -1,7 +1,7 @@
 """Tests that boot the image in QEMU."""
 
-def qemu_script_test(name, script, golden, args = [], data = [], **kwargs):
-    """Runs a shell script on the image and compares its output with the golden file."""
+def qemu_script_test(name, script, golden = None, args = [], data = [], expect = ["leak check: clean"], **kwargs):
+    """Runs a shell script on the image, compares its output with the golden file, and looks for texts on the console."""
     native.sh_test(
         name = name,
         size = "large",
@@ -11,17 +11,14 @@ def qemu_script_test(name, script, golden, args = [], data = [], **kwargs):
             "--kernel=$(location //:bzImage_file)",
             "--init=$(location init)",
             "--script=$(location %s)" % script,
-            "--golden=$(location %s)" % golden,
-            "--expect='leak check: clean'",
-        ] + args,
+        ] + (["--golden=$(location %s)" % golden] if golden else []) + ["--expect='%s'" % text for text in expect] + args,
         data = [
             "init",
             "qemu_script.py",
             script,
-            golden,
             "//:bzImage_file",
             "//tools:mkinitramfs.py",
-        ] + data,
+        ] + ([golden] if golden else []) + data,
         tags = ["qemu"],
         **kwargs
     )

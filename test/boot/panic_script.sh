@@ -1,0 +1,3 @@
+echo "== panic"
+echo PANIC > /proc/cleanfork/provoke-crash
+echo "still here"

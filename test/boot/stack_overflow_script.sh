@@ -1,0 +1,3 @@
+echo "== stack overflow"
+echo EXHAUST_STACK > /proc/cleanfork/provoke-crash
+echo "still here"
