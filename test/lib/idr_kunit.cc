@@ -161,6 +161,30 @@ void allocation_failures(kunit* test) {
   KUNIT_EXPECT_GE(test, failures, 4);  // at least one for each new node
 }
 
+// The lowest free id at or after a random start, against a plain array; dense and sparse.
+void lowest_free_against_a_model(kunit* test) {
+  constexpr unsigned kIds = 700;
+  static bool model[kIds];
+  DEFINE_IDR(idr);
+  for (bool& m : model) m = false;
+  for (int step = 0; step < 6000; step++) {
+    unsigned at = prandom_u32_max(kIds);
+    bool fill = step / 1000 % 2 == 0 ? prandom_u32_max(4) != 0 : prandom_u32_max(4) == 0;
+    if (!fill) {
+      idr_remove(&idr, at);
+      model[at] = false;
+      continue;
+    }
+    unsigned want = at;
+    while (want < kIds && model[want]) want++;
+    int got = idr_alloc(&idr, entry_for(at), static_cast<int>(at), kIds, GFP_KERNEL);
+    KUNIT_ASSERT_EQ(test, got, want < kIds ? static_cast<int>(want) : -ENOSPC);
+    if (got >= 0) model[got] = true;
+  }
+  for (unsigned i = 0; i < kIds; i++) KUNIT_EXPECT_EQ(test, idr_find(&idr, i) != nullptr, model[i]);
+  idr_destroy(&idr);
+}
+
 void preloaded_allocation_does_not_fail(kunit* test) {
   DEFINE_IDR(idr);
   idr_preload(GFP_KERNEL);
@@ -177,7 +201,7 @@ void preloaded_allocation_does_not_fail(kunit* test) {
 kunit_case cases[] = {
     KUNIT_CASE(ids_are_the_lowest_free), KUNIT_CASE(cyclic),
     KUNIT_CASE(taken_with_null),         KUNIT_CASE(walks_in_order),
-    KUNIT_CASE(against_a_model),         KUNIT_CASE(large_indices),
+    KUNIT_CASE(lowest_free_against_a_model), KUNIT_CASE(against_a_model),         KUNIT_CASE(large_indices),
     KUNIT_CASE(insert_and_cmpxchg),      KUNIT_CASE(ida_hands_out_integers),
     KUNIT_CASE(allocation_failures),     KUNIT_CASE(preloaded_allocation_does_not_fail), {},
 };

@@ -4,6 +4,7 @@
 
 #include <kunit/test.h>
 #include <linux/kernel.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <uapi/linux/signal.h>
@@ -464,8 +465,48 @@ void bell_when_full(kunit* test) {
   SHOWS("\a");
 }
 
+// Anything typed, written, read and set, in any order: what is read was typed, counts agree, and nothing is ever stuck for good.
+void random_use(kunit* test) {
+  F;
+  for (int step = 0; step < 20000; step++) {
+    switch (prandom_u32_max(16)) {
+      case 0: {
+        f.t.c_lflag = get_random_u32() & (ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHONL | NOFLSH | ECHOCTL | ECHOKE | IEXTEN);
+        f.t.c_iflag = get_random_u32() & (ISTRIP | INLCR | IGNCR | ICRNL | IUCLC | IXON | IXANY | IMAXBEL | IUTF8 | PARMRK);
+        f.t.c_oflag = get_random_u32() & (OPOST | OLCUC | ONLCR | OCRNL | ONOCR | ONLRET | XTABS);
+        f.apply();
+        break;
+      }
+      case 1:
+      case 2: {
+        unsigned before = f.l.available();
+        const char* got = f.read(1 + prandom_u32_max(200));
+        if (got) KUNIT_ASSERT_LE(test, f.l.available(), before);
+        break;
+      }
+      case 3: f.l.write("some\toutput\r\n", 13); break;
+      case 4:
+        if (prandom_u32_max(20) == 0) f.l.flush_input();
+        break;
+      default:
+        for (unsigned n = prandom_u32_max(100); n > 0 && f.l.has_room(); n--)
+          f.l.receive(static_cast<unsigned char>(prandom_u32_max(4) ? 'a' + prandom_u32_max(26) : get_random_u8()));
+    }
+    f.out_n = f.signal_n = 0;
+    KUNIT_ASSERT_LE(test, f.l.available(), LineDiscipline::kSize);
+    if (!f.l.has_room()) KUNIT_ASSERT_TRUE(test, f.l.readable(1));  // a full buffer can always be emptied
+  }
+  f.t = kInitialTermios;
+  f.apply();
+  f.l.flush_input();
+  f.l.start();
+  f.type("\nstill alive\n");
+  KUNIT_EXPECT_NOT_NULL(test, f.read());
+  READS("still alive\n");
+}
+
 kunit_case cases[] = {
-    KUNIT_CASE(a_line_at_a_time),  KUNIT_CASE(several_lines_one_read_each), KUNIT_CASE(short_reads_take_a_line_in_parts),
+    KUNIT_CASE(random_use),        KUNIT_CASE(a_line_at_a_time),  KUNIT_CASE(several_lines_one_read_each), KUNIT_CASE(short_reads_take_a_line_in_parts),
     KUNIT_CASE(end_of_file),       KUNIT_CASE(erase),                       KUNIT_CASE(erase_without_echoe),
     KUNIT_CASE(erase_of_control_characters), KUNIT_CASE(erase_of_a_tab),    KUNIT_CASE(erase_of_utf8),
     KUNIT_CASE(word_erase),        KUNIT_CASE(kill),                        KUNIT_CASE(literal_next),
