@@ -17,6 +17,7 @@ TEST_AREAS = [
     "rcu",
     "sched",
     "signal",
+    "socket",
     "softirq",
     "sync",
     "time",
@@ -27,3 +28,6 @@ TEST_AREAS = [
 
 # Suites that need what only the hosted machine has: programs as functions, seeds, several CPUs.
 HOSTED_AREAS = ["hosted"]
+
+# Suites about the x86 machine itself.
+X86_AREAS = ["x86"]
