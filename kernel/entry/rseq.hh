@@ -3,7 +3,7 @@
 #pragma once
 #include "kernel/task/task.hh"
 
-// The scheduler calls this when a registered task was preempted or moved, signal delivery before it builds a frame.
+// The scheduler calls this when a registered task moves to another CPU, the user loop when it was preempted.
 inline void rseq_mark(task_struct* t) {
   if (t->rseq) set_tsk_thread_flag(t, TIF_NOTIFY_RESUME);
 }

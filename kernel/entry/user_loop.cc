@@ -47,7 +47,10 @@ void exit_to_user_mode_loop(pt_regs* regs) {
   unsigned long work;
   while ((work = READ_ONCE(self->thread_info.flags) & kUserWork)) {
     arch::irq_enable();
-    if (work & _TIF(TIF_NEED_RESCHED)) schedule();  // E-23: before signals
+    if (work & _TIF(TIF_NEED_RESCHED)) {  // E-23: before signals
+      schedule();
+      rseq_mark(self);  // preempted, perhaps inside a critical section
+    }
     if (work & (_TIF(TIF_SIGPENDING) | _TIF(TIF_NOTIFY_SIGNAL))) do_signal_or_restart(regs);
     if (work & _TIF(TIF_NOTIFY_RESUME)) resume_user_work(self, regs);
     arch::irq_disable();

@@ -47,5 +47,4 @@ struct pid_namespace {
 };
 inline constexpr unsigned kPidAdding = 1u << 31;
 
-void zap_pid_ns_processes(pid_namespace* ns);
 inline pid_namespace* ns_of_pid(const struct pid* pid) { return pid ? pid->numbers[pid->level].ns : nullptr; }

@@ -3,6 +3,7 @@
 #include <linux/kernel.h>
 #include <linux/sched/wake_q.h>
 
+#include "kernel/entry/rseq.hh"
 #include "kernel/sched/fair.hh"
 
 // S-51.
@@ -35,6 +36,7 @@ unsigned select_task_rq(task_struct* p, unsigned cpu, int wake_flags) {
 
 void __set_task_cpu(task_struct* p, unsigned cpu) {
   // Pairs with the re-check in task_rq_lock (S-45): who sees the new CPU sees on_rq as it was set before.
+  if (p->rseq && p->cpu != cpu) rseq_mark(p);  // user code is told its new CPU (spec 22 C-75)
   smp_store_release(&p->cpu, cpu);
   p->wake_cpu = cpu;
 }
