@@ -41,8 +41,9 @@ void feed_backlog(tty_struct* tty) {
 // What has come of input, once the lock is dropped.
 void after_input(tty_struct* tty, int sig) {
   if (sig) tty_signal_foreground(tty, sig);
-  if (waitqueue_active(&tty->read_wait)) __wake_up(&tty->read_wait, TASK_NORMAL, 1, poll_to_key(EPOLLIN | EPOLLRDNORM));
-  if (waitqueue_active(&tty->write_wait)) __wake_up(&tty->write_wait, TASK_NORMAL, 1, poll_to_key(EPOLLOUT | EPOLLWRNORM));
+  // A full barrier each: what was stored under the lock comes before the look at who sleeps (pairs with prepare_to_wait).
+  if (wq_has_sleeper(&tty->read_wait)) __wake_up(&tty->read_wait, TASK_NORMAL, 1, poll_to_key(EPOLLIN | EPOLLRDNORM));
+  if (wq_has_sleeper(&tty->write_wait)) __wake_up(&tty->write_wait, TASK_NORMAL, 1, poll_to_key(EPOLLOUT | EPOLLWRNORM));
 }
 
 void receive_one(tty_struct* tty, char c) {
