@@ -117,11 +117,14 @@ inline void finish_task_switch(task_struct* prev) {
   unsigned prev_state = READ_ONCE(prev->__state);
   task_struct* leaving = r->push_task;
   r->push_task = nullptr;
+  bool rt_waits = r->rt.nr_running > 1;
   // Pairs with the acquire in try_to_wake_up: who sees 0 sees the whole saved context (C-36, S-44).
   smp_store_release(&prev->on_cpu, 0);
   raw_spin_unlock(&r->lock);
   if (leaving) [[unlikely]]
     push_away(r, leaving);
+  if (rt_waits) [[unlikely]]
+    rt_kick(r);
   local_irq_enable();
   if (mm) mmdrop(mm);
   if (prev_state == TASK_DEAD) [[unlikely]]
@@ -155,6 +158,8 @@ void __schedule(Mode mode) {
     try_to_block(r, prev, prev_state);
     switch_count = &prev->nvcsw;
   }
+  if (READ_ONCE(sched_state->rt_overloaded)) [[unlikely]]
+    rt_pull(r);
   if (r->push_curr) [[unlikely]]
     detach_curr(r, prev);
 

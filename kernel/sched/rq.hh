@@ -66,6 +66,7 @@ struct SchedState {
   CfsTunables tunables;
   // CPUs whose current task is idle. Set and cleared by the CPU itself; others read it as a hint.
   alignas(64) unsigned long idle_cpus = 0;
+  unsigned long rt_overloaded = 0;  // CPUs on which a real-time task waits behind another. Written under that rq's lock
   unsigned rr_slice;             // jiffies
   raw_spinlock_t load_lock;      // the load averages
   unsigned long load_next;       // jiffies of the next sample
@@ -132,6 +133,8 @@ bool newidle_pull(rq* r);                          // rq lock held, may be dropp
 void balance_tick(rq* r);                          // rq lock held, may be dropped
 unsigned idlest_cpu(const task_struct* p, unsigned prefer);
 void load_average_tick();
+void rt_pull(rq* r);
+void rt_kick(rq* r);
 
 // ---- Changing parameters of a task: kernel/sched/params.cc --------------------------------------------------------
 void set_load_weight(task_struct* p);

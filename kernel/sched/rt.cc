@@ -49,16 +49,26 @@ void update_curr_rt(rq* r) {
   if (r->rt_bandwidth.charge(d, r->clock)) throttle(r);
 }
 
+void note_overload(rq* r) {
+  if (single_cpu()) return;
+  unsigned long bit = 1ul << r->cpu;
+  bool now = r->rt.nr_running > 1, noted = READ_ONCE(sched_state->rt_overloaded) & bit;
+  if (now && !noted) __atomic_fetch_or(&sched_state->rt_overloaded, bit, __ATOMIC_RELAXED);
+  if (!now && noted) __atomic_fetch_and(&sched_state->rt_overloaded, ~bit, __ATOMIC_RELAXED);
+}
+
 void enqueue_task_rt(rq* r, task_struct* p, int flags) {
   r->rt_bandwidth.begin(r->clock);
   if (r->rt_bandwidth.replenish(r->clock)) unthrottle(r);
   r->rt.enqueue(&p->rt, p->prio, is_rr(p), flags);
+  note_overload(r);
   if (!r->rt_bandwidth.throttled) add_nr_running(r, 1);
 }
 
 void dequeue_task_rt(rq* r, task_struct* p, int flags) {
   update_curr_rt(r);
   r->rt.dequeue(&p->rt, p->prio, is_rr(p), flags);
+  note_overload(r);
   if (!r->rt_bandwidth.throttled) add_nr_running(r, -1);
 }
 

@@ -272,6 +272,61 @@ static void busy_threads_spread(kunit* test) {
   KUNIT_EXPECT_EQ(test, used, 0xful);
 }
 
+// spec 32 R-24: of six real-time tasks on four CPUs the four most urgent run, and the next one as soon as one of them ends
+struct Urgent {
+  bool stop[6] = {};
+  u64 turns[6] = {};
+};
+struct UrgentOne {
+  Urgent* all;
+  int i;
+};
+static int urgent(void* d) {
+  auto* one = static_cast<UrgentOne*>(d);
+  while (!READ_ONCE(one->all->stop[one->i])) {
+    WRITE_ONCE(one->all->turns[one->i], one->all->turns[one->i] + 1);
+    cpu_relax();
+  }
+  return 0;
+}
+static void the_most_urgent_run(kunit* test) {
+  Urgent u;
+  UrgentOne one[6];
+  task_struct* t[6];
+  // The case itself is the most urgent of all, but sleeps.
+  KUNIT_ASSERT_TRUE(test, __sched_setscheduler(current, {.policy = SCHED_FIFO, .rt_priority = 90}, SchedCaller::Kernel).has_value());
+  for (int i = 0; i < 6; i++) {
+    one[i] = {&u, i};
+    t[i] = kthread_create(urgent, &one[i], "urgent/%d", i);
+    KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t[i]);
+    get_task_struct(t[i]);
+  }
+  for (int i = 0; i < 6; i++) {  // only now: busy real-time tasks leave kthreadd no CPU
+    unsigned priority = static_cast<unsigned>(i % 2 ? 40 - i : 10 + i);  // in no particular order: 10 39 12 37 14 35
+    KUNIT_ASSERT_TRUE(test, __sched_setscheduler(t[i], {.policy = SCHED_FIFO, .rt_priority = priority}, SchedCaller::Kernel).has_value());
+    wake_up_process(t[i]);
+  }
+  auto running = [&] {
+    unsigned set = 0;
+    for (int i = 0; i < 6; i++) set |= task_curr(t[i]) ? 1u << i : 0;
+    return set;
+  };
+  schedule_timeout_uninterruptible(3);
+  // One of the four makes room for this case while it looks: the fourth of them may be off its CPU, nobody else on one.
+  KUNIT_EXPECT_EQ(test, running() & ~(1u << 1 | 1u << 3 | 1u << 5 | 1u << 4), 0u);
+  KUNIT_EXPECT_GE(test, __builtin_popcount(running()), 3);
+  u64 before = READ_ONCE(u.turns[2]);
+  WRITE_ONCE(u.stop[1], true);
+  schedule_timeout_uninterruptible(3);
+  KUNIT_EXPECT_GT(test, READ_ONCE(u.turns[2]), before);  // the fifth had its turn
+  for (bool& s : u.stop) WRITE_ONCE(s, true);
+  for (auto* p : t) {
+    while (READ_ONCE(p->__state) != TASK_DEAD) schedule_timeout_uninterruptible(1);
+    put_task_struct(p);
+  }
+  expect_consistent(test);
+}
+
 static kunit_case cases[] = {
     KUNIT_CASE(ping_pong_loses_no_wakeup),
     KUNIT_CASE(state_then_condition_against_condition_then_wakeup),
@@ -282,6 +337,6 @@ static kunit_case cases[] = {
     {},
 };
 static kunit_suite suite = {.name = "sched_races", .test_cases = cases, .world = {.cpus = 4, .seeds = 200}};
-static kunit_case spread_cases[] = {KUNIT_CASE(busy_threads_spread), {}};
+static kunit_case spread_cases[] = {KUNIT_CASE(busy_threads_spread), KUNIT_CASE(the_most_urgent_run), {}};
 static kunit_suite spread = {.name = "sched_spread", .test_cases = spread_cases, .world = {.cpus = 4, .seeds = 10}};
 kunit_test_suites(&suite, &spread);
