@@ -8,6 +8,11 @@ namespace {
 
 using Vma = vm_area_struct;
 
+// With few areas a walk along the list finds a hole sooner than keeping the tree's gaps costs. Whoever adds the area that
+// makes them many computes all gaps once; with so many or fewer they are not kept.
+constexpr int kFew = 32;
+bool gaps_kept(const mm_struct* mm) { return mm->map_count > kFew; }
+
 unsigned long hole_start(const Vma* v) { return v->vm_prev ? v->vm_prev->vm_end : 0; }
 unsigned long own_gap(const Vma* v) {
   unsigned long start = hole_start(v), end = vm_start_gap(v);
@@ -42,12 +47,19 @@ void rotate_up(mm_struct* mm, Vma* v) {
     v->tree_left = p;
   }
   p->tree_up = v;
-  recompute_gap(p);
+  if (gaps_kept(mm)) recompute_gap(p);
 }
 
 void update_path(Vma* v) {
   for (; v; v = v->tree_up)
     if (!recompute_gap(v)) return;
+}
+
+void recompute_all(Vma* v) {
+  if (!v) return;
+  recompute_all(v->tree_left);
+  recompute_all(v->tree_right);
+  recompute_gap(v);
 }
 
 // xorshift; secret per address space, so that no program can build a degenerate tree.
@@ -89,6 +101,18 @@ struct HoleSearch {
     }
     if (own_hole(v, &start, &end)) return end - len;
     return v->vm_start > low ? from_top(v->tree_left) : ~0ul;
+  }
+  unsigned long from_last(const Vma* v) const {
+    unsigned long start, end;
+    for (; v && v->vm_end > low; v = v->vm_prev)
+      if (own_hole(v, &start, &end)) return end - len;
+    return ~0ul;
+  }
+  unsigned long from_first(const Vma* v) const {
+    unsigned long start, end;
+    for (; v; v = v->vm_next)
+      if (own_hole(v, &start, &end)) return start;
+    return ~0ul;
   }
   unsigned long from_bottom(const Vma* v) const {
     if (gap_of(v) < len) return ~0ul;
@@ -134,22 +158,27 @@ void vma_tree_insert(mm_struct* mm, vm_area_struct* vma, vm_area_struct* prev) {
     mm->vma_tree = vma;
     vma->tree_up = nullptr;
   }
-  vma->tree_gap = own_gap(vma);
   while (vma->tree_up && vma->tree_up->tree_priority < vma->tree_priority) rotate_up(mm, vma);
+  if (!gaps_kept(mm)) return;
+  if (mm->map_count == kFew + 1) return recompute_all(mm->vma_tree);
   recompute_gap(vma);
-  for (Vma* v = vma->tree_up; v; v = v->tree_up) recompute_gap(v);
-  if (vma->vm_next) update_path(vma->vm_next);
+  update_path(vma->tree_up);
+  if (vma->vm_next) update_path(vma->vm_next);  // its own hole is smaller now; it may lie above where the other update stopped
 }
 
 void vma_tree_remove(mm_struct* mm, vm_area_struct* vma) {
-  while (vma->tree_left || vma->tree_right) {
+  int lifted = 0;  // nodes that were rotated over vma: they are its ancestors now, and their gaps are not right
+  for (; vma->tree_left || vma->tree_right; lifted++) {
     Vma *l = vma->tree_left, *r = vma->tree_right;
     rotate_up(mm, !l || (r && r->tree_priority > l->tree_priority) ? r : l);
   }
   slot_of(mm, vma) = nullptr;
   unlink_from_list(mm, vma);
   mm->map_count--;
-  for (Vma* v = vma->tree_up; v; v = v->tree_up) recompute_gap(v);
+  if (!gaps_kept(mm)) return;
+  Vma* v = vma->tree_up;
+  for (; lifted > 0; lifted--, v = v->tree_up) recompute_gap(v);
+  update_path(v);
   if (vma->vm_next) update_path(vma->vm_next);
 }
 
@@ -169,6 +198,7 @@ void vma_tree_replace(mm_struct* mm, vm_area_struct* old, vm_area_struct* fresh)
 }
 
 void vma_tree_gap_changed(vm_area_struct* vma) {
+  if (!gaps_kept(vma->vm_mm)) return;
   update_path(vma);
   if (vma->vm_next) update_path(vma->vm_next);
 }
@@ -177,12 +207,14 @@ unsigned long vma_tree_hole_from_top(const mm_struct* mm, unsigned long len, uns
   if (high < low || high - low < len) return ~0ul;
   unsigned long start = mm->mmap_last ? std::max(mm->mmap_last->vm_end, low) : low;
   if (start <= high && high - start >= len) return high - len;
-  return HoleSearch{len, low, high}.from_top(mm->vma_tree);
+  HoleSearch search{len, low, high};
+  return gaps_kept(mm) ? search.from_top(mm->vma_tree) : search.from_last(mm->mmap_last);
 }
 
 unsigned long vma_tree_hole_from_bottom(const mm_struct* mm, unsigned long len, unsigned long low, unsigned long high) {
   if (high < low || high - low < len) return ~0ul;
-  unsigned long r = HoleSearch{len, low, high}.from_bottom(mm->vma_tree);
+  HoleSearch search{len, low, high};
+  unsigned long r = gaps_kept(mm) ? search.from_bottom(mm->vma_tree) : search.from_first(mm->mmap);
   if (r != ~0ul) return r;
   unsigned long start = mm->mmap_last ? std::max(mm->mmap_last->vm_end, low) : low;
   return start <= high && high - start >= len ? start : ~0ul;
@@ -196,7 +228,7 @@ bool vma_tree_valid(const mm_struct* mm) {
     const Vma *l = v->tree_left, *r = v->tree_right;
     if (l && (l->tree_up != v || l->vm_end > v->vm_start || l->tree_priority > v->tree_priority)) return false;
     if (r && (r->tree_up != v || r->vm_start < v->vm_end || r->tree_priority > v->tree_priority)) return false;
-    if (v->tree_gap != std::max(own_gap(v), std::max(gap_of(l), gap_of(r)))) return false;
+    if (gaps_kept(mm) && v->tree_gap != std::max(own_gap(v), std::max(gap_of(l), gap_of(r)))) return false;
     if (vma_tree_find(mm, v->vm_start) != v) return false;
   }
   return mm->mmap_last == before && mm->map_count == count;

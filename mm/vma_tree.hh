@@ -1,6 +1,6 @@
 // The areas of one address space by address: a list, and over it a treap (a search tree by address that is a heap by
 // random priority) whose nodes know the largest hole below them, so that a place for a mapping is found in O(log n).
-// Pure data structure: no locks (mmap_lock is the caller's), no allocation.
+// (While there are few areas the list alone is walked.) Pure data structure: no locks (mmap_lock is the caller's), no allocation.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "mm/mm_struct.hh"

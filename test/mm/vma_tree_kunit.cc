@@ -143,15 +143,7 @@ void agrees_with_a_page_array(kunit* test) {
     x = x * 1664525 + 1013904223;
     return (x >> 16) % n;
   };
-  for (int i = 0; i < 50; i++) {
-    unsigned from = 1 + rnd(kPages - 8), len = 1 + rnd(6);
-    bool free = true;
-    for (unsigned p = from; p < from + len; p++) free &= !used[p];
-    if (!free) continue;
-    t->add(from, from + len);
-    for (unsigned p = from; p < from + len; p++) used[p] = true;
-  }
-  for (int i = 0; i < 400; i++) {
+  auto compare = [&] {
     unsigned low = 1 + rnd(kPages - 1), high = low + rnd(kPages - low + 1), len = 1 + rnd(20);
     unsigned long best = kNone, first = kNone;
     for (unsigned p = low; p + len <= high; p++) {
@@ -163,6 +155,26 @@ void agrees_with_a_page_array(kunit* test) {
     }
     KUNIT_EXPECT_EQ(test, vma_tree_hole_from_top(&t->mm, len * kP, low * kP, high * kP), best);
     KUNIT_EXPECT_EQ(test, vma_tree_hole_from_bottom(&t->mm, len * kP, low * kP, high * kP), first);
+  };
+  // Through the number of areas from which on gaps are kept, and back.
+  for (int i = 0; i < 200 && t->used < 60; i++) {
+    unsigned from = 1 + rnd(kPages - 8), len = 1 + rnd(3);
+    bool free = true;
+    for (unsigned p = from; p < from + len; p++) free &= !used[p];
+    if (!free) continue;
+    t->add(from, from + len);
+    for (unsigned p = from; p < from + len; p++) used[p] = true;
+    for (int k = 0; k < 10; k++) compare();
+    KUNIT_ASSERT_TRUE(test, vma_tree_valid(&t->mm));
+  }
+  KUNIT_EXPECT_GT(test, t->used, 40);
+  while (t->mm.map_count > 10) {
+    vm_area_struct* v = t->mm.mmap;
+    for (unsigned n = rnd(static_cast<unsigned>(t->mm.map_count)); n; n--) v = v->vm_next;
+    for (unsigned long p = v->vm_start / kP; p < v->vm_end / kP; p++) used[p] = false;
+    vma_tree_remove(&t->mm, v);
+    for (int k = 0; k < 10; k++) compare();
+    KUNIT_ASSERT_TRUE(test, vma_tree_valid(&t->mm));
   }
 }
 
