@@ -278,7 +278,7 @@ void zap_other_threads(task_struct* p) {
   for_each_thread(p, t) {
     if (t == p) continue;
     task_clear_jobctl_pending(t);
-    if (t->exit_state) continue;
+    if (READ_ONCE(t->exit_state)) continue;
     sigaddset(&t->pending.signal, SIGKILL);
     signal_wake_up(t, Wake::Fatal);
   }

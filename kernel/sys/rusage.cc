@@ -28,10 +28,10 @@ struct Totals {
 };
 
 void add_thread(rusage* ru, const task_struct* t) {
-  ru->ru_nvcsw += static_cast<long>(t->nvcsw);
-  ru->ru_nivcsw += static_cast<long>(t->nivcsw);
-  ru->ru_minflt += static_cast<long>(t->min_flt);
-  ru->ru_majflt += static_cast<long>(t->maj_flt);
+  ru->ru_nvcsw += static_cast<long>(READ_ONCE(t->nvcsw));
+  ru->ru_nivcsw += static_cast<long>(READ_ONCE(t->nivcsw));
+  ru->ru_minflt += static_cast<long>(READ_ONCE(t->min_flt));
+  ru->ru_majflt += static_cast<long>(READ_ONCE(t->maj_flt));
 }
 
 void add_children(rusage* ru, const signal_struct* s, Totals* sum) {
