@@ -13,7 +13,6 @@ _COMMON = [
     "-fno-delete-null-pointer-checks",
     "-fno-omit-frame-pointer",
     "-fno-pie",
-    "-g1",
     "-U_FORTIFY_SOURCE",
     "-Wall",
     "-Wextra",
@@ -27,6 +26,7 @@ _COMMON = [
 KERNEL_COPTS = _COMMON + select({
     "//arch:x86": [
         "-O2",
+        "-g1",
         "-mcmodel=kernel",
         "-mno-red-zone",
         "-mgeneral-regs-only",
@@ -44,7 +44,7 @@ KERNEL_COPTS = _COMMON + select({
 })
 
 # Host-side glue of the hosted machine: an ordinary host program.
-HOST_COPTS = ["-std=c++23", "-O1", "-g1", "-fno-omit-frame-pointer", "-fno-pie", "-Wall", "-Wextra", "-Wno-unused-parameter"]
+HOST_COPTS = ["-std=c++23", "-O1", "-fno-omit-frame-pointer", "-fno-pie", "-Wall", "-Wextra", "-Wno-unused-parameter"]
 
 # Neither a higher-half kernel nor fibers are position independent.
 KERNEL_FEATURES = ["-supports_pic"]
