@@ -57,33 +57,26 @@ def kernel_headers(name = "hdrs"):
         visibility = ["//visibility:public"],
     )
 
-def kernel_library(name, srcs, deps = [], **kwargs):
-    """Kernel code. Any of it may call any other, so it sees all headers, and all of it is linked."""
+def _library(name, copts, headers, deps, **kwargs):
+    """All of it is linked: nothing refers to a system call or a suite by name."""
     cc_library(
         name = name,
-        srcs = srcs,
-        copts = KERNEL_COPTS,
+        copts = copts,
         features = KERNEL_FEATURES,
         linkstatic = True,
         alwayslink = True,
-        deps = ["//:headers"] + deps,
+        deps = [headers] + deps,
         visibility = ["//visibility:public"],
         **kwargs
     )
 
-def host_library(name, srcs, deps = [], **kwargs):
+def kernel_library(name, deps = [], **kwargs):
+    """Kernel code. Any of it may call any other, so it sees all headers."""
+    _library(name, KERNEL_COPTS, "//:headers", deps, **kwargs)
+
+def host_library(name, deps = [], **kwargs):
     """Host-side code of the hosted machine."""
-    cc_library(
-        name = name,
-        srcs = srcs,
-        copts = HOST_COPTS,
-        features = KERNEL_FEATURES,
-        linkstatic = True,
-        alwayslink = True,
-        deps = ["//:host_headers"] + deps,
-        visibility = ["//visibility:public"],
-        **kwargs
-    )
+    _library(name, HOST_COPTS, "//:host_headers", deps, **kwargs)
 
 def kunit_tests(**kwargs):
     """One kunit_test for each *_kunit.cc of a package, and :suites, all of them as a library."""
