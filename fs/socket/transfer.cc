@@ -107,11 +107,12 @@ ssize_t unix_send(UnixSock* s, UnixSock* to, iov_iter* from, int flags, Control*
     if (!m) return total ? total : err;
     attach_control(m, c, s);
     c = nullptr;  // fds go with the first piece
+    const auto len = static_cast<ssize_t>(m->len);  // once delivered, the message is the receiver's to free
     if (long r = deliver(s, to, m, flags, nonblock)) {
       free_message(m);
       return total ? total : r;
     }
-    total += static_cast<ssize_t>(m->len);
+    total += len;
   } while (s->stream() && iov_iter_count(from));
   return total;
 }
