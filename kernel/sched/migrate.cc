@@ -60,12 +60,12 @@ static void wait_until_allowed(task_struct* p) {
 }
 
 static void store_mask(task_struct* p, const cpumask_t* mask) {
-  cpumask_copy(&p->cpus_mask, mask);
-  p->nr_cpus_allowed = cpumask_weight(mask);
+  WRITE_ONCE(p->cpus_mask.bits[0], mask->bits[0]);  // p itself, and wakers, look without the lock
+  WRITE_ONCE(p->nr_cpus_allowed, cpumask_weight(mask));
 }
 
 Result<void> set_cpus_allowed_ptr(task_struct* p, const cpumask_t* mask) {
-  const cpumask_t* valid = p->flags & PF_KTHREAD ? cpu_online_mask : cpu_active_mask;
+  const cpumask_t* valid = READ_ONCE(p->flags) & PF_KTHREAD ? cpu_online_mask : cpu_active_mask;
   bool must_wait = false;
   {
     TaskRqGuard g(p);

@@ -91,7 +91,7 @@ ParamChange::ParamChange(task_struct* p, int new_prio)
 ParamChange::~ParamChange() {
   task_struct* p = guard_.task;
   rq* r = guard_.r;
-  p->prio = new_prio_;
+  WRITE_ONCE(p->prio, new_prio_);  // other CPUs look for the least urgent one
   p->sched_class = class_of_prio(new_prio_);
   if (queued_) p->sched_class->enqueue_task(r, p, flags_ | (old_prio_ < new_prio_ ? ENQUEUE_HEAD : 0));  // S-57
   if (running_) p->sched_class->set_next_task(r, p);
