@@ -4,6 +4,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "fs/proc/mountinfo.hh"
 #include "fs/proc/proc.hh"
 #include "fs/proc/sysctl.hh"
 #include "fs/proc/system.hh"
@@ -205,6 +206,7 @@ constinit const PidEntry kPidEntries[] = {
     directory("fd", 0500, true),
     text("limits", 0444, show_limits),
     text("maps", 0444, show_pid_maps),
+    text("mountinfo", 0444, show_mountinfo),
     text("mounts", 0444, show_mounts),
     text("oom_score_adj", 0444, show_oom_score_adj),
     link("root", root_link),

@@ -94,6 +94,21 @@ Result<char*> path_text(const path* p, const path* root, char* buf, size_t size,
 
 }  // namespace
 
+Result<char*> dentry_path(dentry* d, char* buf, size_t size) {
+  if (size < 2) return fail(ENAMETOOLONG);
+  char* end = buf + size - 1;
+  *end = 0;
+  Tail out{buf, end};
+  RcuReadGuard rcu;
+  for (; READ_ONCE(d->d_parent) != d; d = READ_ONCE(d->d_parent)) {
+    out.prepend(rcu_dereference(d->d_name)->view());
+    out.prepend("/");
+  }
+  if (out.p == end) out.prepend("/");
+  if (out.full) return fail(ENAMETOOLONG);
+  return out.p;
+}
+
 Result<char*> d_path_from(const path* p, const path* root, char* buf, size_t size) {
   return path_text(p, root, buf, size, nullptr);
 }

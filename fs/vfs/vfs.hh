@@ -228,6 +228,7 @@ void d_drop(dentry* d);                                          // cannot be fo
 dentry* d_lookup(dentry* parent, std::string_view name);         // referenced, or null
 // Text of a path seen from root, at the end of buf. ENAMETOOLONG. d_path adds " (deleted)"; out of root: "(unreachable)".
 Result<char*> d_path(const path* p, char* buf, size_t size);
+Result<char*> dentry_path(dentry* d, char* buf, size_t size);  // within its file system
 Result<char*> d_path_from(const path* p, const path* root, char* buf, size_t size);
 
 // ---- Super blocks and mounts (fs/vfs/super.cc, namespace.cc) -----------------------------------------------------------
