@@ -429,6 +429,7 @@ Result<void> init_mknod(const char* name, umode_t mode, unsigned dev) { return m
 Result<void> init_symlink(const char* target, const char* name) { return symlink_at(target, AT_FDCWD, name); }
 Result<void> init_unlink(const char* name) { return unlink_at(AT_FDCWD, name); }
 Result<void> init_rmdir(const char* name) { return rmdir_at(AT_FDCWD, name); }
+Result<void> init_rename(const char* old, const char* name) { return rename_at(AT_FDCWD, old, AT_FDCWD, name, 0); }
 Result<void> init_link(const char* old, const char* name) {
   auto p = TRY(kern_path(old, 0));
   return link_to(p.get(), AT_FDCWD, name);

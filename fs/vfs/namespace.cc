@@ -396,6 +396,11 @@ Result<void> do_umount(const path* at, int flags) {
 
 }  // namespace
 
+Result<void> kern_umount(const char* dir, int flags) {
+  auto p = TRY(kern_path(dir, LOOKUP_FOLLOW));
+  return do_umount(p.get(), flags);
+}
+
 SYSCALL_DEFINE2(umount2, const char*, name, int, flags) {
   if (flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW)) return -EINVAL;
   auto p = user_path_at(AT_FDCWD, name, flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW);

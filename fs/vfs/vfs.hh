@@ -300,6 +300,7 @@ Result<void> mnt_want_write(vfsmount* m);  // EROFS
 void mnt_drop_write(vfsmount* m);
 Result<vfsmount*> kern_mount(const file_system_type* t);  // internal, not in the tree
 void kern_unmount(vfsmount* m);
+Result<void> kern_umount(const char* dir, int flags);
 Result<void> do_mount(const char* dev_name, const char* dir, const char* type, unsigned long flags, const char* data);
 
 // ---- Files ----------------------------------------------------------------------------------------------------------
@@ -457,6 +458,7 @@ Result<void> init_symlink(const char* target, const char* name);
 Result<void> init_link(const char* old, const char* name);
 Result<void> init_unlink(const char* name);
 Result<void> init_rmdir(const char* name);
+Result<void> init_rename(const char* old, const char* name);
 Result<void> init_chown(const char* name, unsigned uid, unsigned gid);  // not following
 Result<void> init_chmod(const char* name, umode_t mode);
 Result<void> init_utimes(const char* name, s64 mtime_s);
