@@ -20,8 +20,9 @@ inline constexpr unsigned long kPageSize = 4096, kPageMask = ~(kPageSize - 1);
 inline constexpr unsigned long kTableSpan = 512 * kPageSize;  // what one lowest table maps
 constexpr unsigned long page_align(unsigned long a) { return (a + kPageSize - 1) & kPageMask; }
 
-inline pte_t pte_read(const pte_t* p) { return {READ_ONCE(p->val)}; }
-inline void pte_set(pte_t* p, pte_t e) { WRITE_ONCE(p->val, e.val); }
+// Acquire and release: who sees an entry sees the cleared table or the filled page it points to.
+inline pte_t pte_read(const pte_t* p) { return {__atomic_load_n(&p->val, __ATOMIC_ACQUIRE)}; }
+inline void pte_set(pte_t* p, pte_t e) { __atomic_store_n(&p->val, e.val, __ATOMIC_RELEASE); }
 inline page* pte_page(pte_t e) { return phys_to_page(pte_phys(e)); }
 inline pte_t* table_below(pte_t e) { return static_cast<pte_t*>(arch::phys_to_virt(pte_phys(e))); }
 // A page kept in an area without any access right: in no CPU's eyes there, but not lost (pte_hide in <arch/pgtable.hh>).

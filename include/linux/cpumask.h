@@ -18,7 +18,7 @@ static inline void cpumask_set_cpu(unsigned cpu, struct cpumask *m) { __atomic_f
 static inline void cpumask_clear_cpu(unsigned cpu, struct cpumask *m) { __atomic_fetch_and(&m->bits[0], ~(1ul << cpu), __ATOMIC_SEQ_CST); }
 static inline void cpumask_clear(struct cpumask *m) { WRITE_ONCE(m->bits[0], 0ul); }
 static inline void cpumask_setall(struct cpumask *m) { WRITE_ONCE(m->bits[0], ~0ul); }
-static inline void cpumask_copy(struct cpumask *d, const struct cpumask *s) { d->bits[0] = READ_ONCE(s->bits[0]); }
+static inline void cpumask_copy(struct cpumask *d, const struct cpumask *s) { WRITE_ONCE(d->bits[0], READ_ONCE(s->bits[0])); }
 static inline bool cpumask_and(struct cpumask *d, const struct cpumask *a, const struct cpumask *b) { return (d->bits[0] = READ_ONCE(a->bits[0]) & READ_ONCE(b->bits[0])) != 0; }
 static inline bool cpumask_intersects(const struct cpumask *a, const struct cpumask *b) { return (READ_ONCE(a->bits[0]) & READ_ONCE(b->bits[0])) != 0; }
 static inline bool cpumask_subset(const struct cpumask *a, const struct cpumask *b) { return (READ_ONCE(a->bits[0]) & ~READ_ONCE(b->bits[0])) == 0; }

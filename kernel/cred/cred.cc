@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/cred/cred.hh"
 
+#include <arch/sanitize.hh>
 #include <linux/bug.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -41,7 +42,7 @@ constexpr unsigned long kDumpableMask = 3;
 struct cred* prepare_creds() {
   auto* n = static_cast<struct cred*>(kmem_cache_alloc(cred_cache, GFP_KERNEL));
   if (!n) return nullptr;
-  *n = *current->cred;
+  memcpy_racy(n, current->cred, sizeof(*n));  // only the count may change meanwhile
   atomic_set(&n->usage, 1);
   get_group_info(n->groups);
   get_uid(n->user);

@@ -92,13 +92,13 @@ void set_next_task_rt(rq* r, task_struct* p) { p->se.exec_start = r->clock; }
 
 // R-20 in the simple form: away from a CPU whose task is at least as urgent, to the one that runs the least urgent work.
 unsigned select_task_rq_rt(task_struct* p, unsigned cpu, int) {
-  if (READ_ONCE(READ_ONCE(cpu_rq(cpu)->curr)->prio) > p->prio && cpumask_test_cpu(cpu, p->cpus_ptr)) return cpu;
+  if (data_race(READ_ONCE(cpu_rq(cpu)->curr)->prio) > p->prio && cpumask_test_cpu(cpu, p->cpus_ptr)) return cpu;
   unsigned best = cpu, candidate;
   int lowest = p->prio;
   for_each_cpu(candidate, p->cpus_ptr) {
     if (!cpumask_test_cpu(candidate, cpu_active_mask)) continue;
     task_struct* curr = READ_ONCE(cpu_rq(candidate)->curr);
-    int prio = curr == cpu_rq(candidate)->idle ? MAX_PRIO : READ_ONCE(curr->prio);
+    int prio = curr == cpu_rq(candidate)->idle ? MAX_PRIO : data_race(curr->prio);
     if (prio <= lowest) continue;
     lowest = prio;
     best = candidate;

@@ -18,7 +18,7 @@ void sync_exit(LeakReport& report) {
 }
 
 extern "C" void __might_sleep(const char* file, int line) {
-  if (system_state == SYSTEM_BOOTING || (preempt_count() == 0 && !irqs_disabled())) return;
+  if (data_race(system_state) == SYSTEM_BOOTING || (preempt_count() == 0 && !irqs_disabled())) return;
   panic("sleeping function called from invalid context at %s:%d, preempt_count %x, interrupts %s", file, line,
         static_cast<unsigned>(preempt_count()), irqs_disabled() ? "off" : "on");
 }
