@@ -3,6 +3,7 @@
 # Suites that run on both machines.
 TEST_AREAS = [
     "cred",
+    "entry",
     "exec",
     "exit",
     "fork",
