@@ -68,11 +68,12 @@ inline bool irqs_disabled() {
   return !(flags & kEflagsIf);
 }
 
-// Single words of user memory, in line: a fault that cannot be resolved comes out at `fault`.
+// Single words of user memory, in line: a fault that cannot be resolved comes out at `fault`. Said to be volatile, since
+// g++ 12 drops an asm goto whose output nobody reads, and a read that only brings the page in is one.
 template <class T>
 inline __attribute__((always_inline)) unsigned long load_user_word(void* dst, unsigned long src) {
   T v;
-  asm goto(X86_STAC "1: mov %1, %0\n" X86_CLAC X86_EXTABLE("1b", "%l[fault]")
+  asm volatile goto(X86_STAC "1: mov %1, %0\n" X86_CLAC X86_EXTABLE("1b", "%l[fault]")
            : "=r"(v) : "m"(*reinterpret_cast<const T*>(src)) : : fault);
   __builtin_memcpy(dst, &v, sizeof v);
   return 0;
@@ -84,7 +85,7 @@ template <class T>
 inline __attribute__((always_inline)) unsigned long store_user_word(unsigned long dst, const void* src) {
   T v;
   __builtin_memcpy(&v, src, sizeof v);
-  asm goto(X86_STAC "1: mov %1, %0\n" X86_CLAC X86_EXTABLE("1b", "%l[fault]")
+  asm volatile goto(X86_STAC "1: mov %1, %0\n" X86_CLAC X86_EXTABLE("1b", "%l[fault]")
            : : "m"(*reinterpret_cast<T*>(dst)), "r"(v) : "memory" : fault);
   return 0;
 fault:
