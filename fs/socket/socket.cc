@@ -69,7 +69,7 @@ void drop_queue(UnixSock* s, bool* had_data) {
   LIST_HEAD(old);
   {
     MutexGuard g(s->mutex);
-    s->closed = true;
+    WRITE_ONCE(s->closed, true);  // looked at without our mutex by the peer
     *had_data = !list_empty(&s->rx);
     list_splice_init(&s->rx, &old);
     s->queued = 0;

@@ -141,8 +141,8 @@ void dput(dentry* d) {
   while (d && atomic_dec_and_test(&d->d_count)) {
     dentry* parent = d->d_parent == d ? nullptr : d->d_parent;
     inode* i = d->d_inode;
-    // Nobody can find a dentry that was never hashed but through a reference.
-    if (d->d_flags & (DCACHE_DELETED | DCACHE_HASHED))
+    // Nobody can find a dentry that was never hashed but through a reference; a root is found through its mount.
+    if (!parent || (d->d_flags & (DCACHE_DELETED | DCACHE_HASHED)))
       call_rcu(&d->d_rcu, free_dentry_rcu);
     else
       free_dentry_now(d);

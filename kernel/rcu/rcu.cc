@@ -55,6 +55,7 @@ struct RcuCpu {
   CallbackList done GUARDED_BY(lock);
   u64 wait_for GUARDED_BY(lock) = 0;
   long queued = 0;  // read without the lock as a hint
+  unsigned switches = 0;  // of tasks, by this CPU alone; see order_readers
   unsigned watching = 1;  // odd: may read; even: idles. Full barriers around each change
   bool irq_in_idle = false;
   bool invoking = false;
@@ -98,9 +99,16 @@ void clear_holdouts(u64 quiet) {
   if (!holdouts) end_grace_period();
 }
 
+// What the tasks before us on this CPU read, they read before what we do now: the CPU ran them in that order. Each switch
+// releases (pairs with the next one and with whoever reports for the CPU), which costs nothing on x86.
+void order_readers(RcuCpu& c) {
+  __atomic_store_n(&c.switches, __atomic_load_n(&c.switches, __ATOMIC_ACQUIRE) + 1, __ATOMIC_RELEASE);
+}
+
 // This CPU is in no reader that began before now.
 void note_quiescent() {
   if (!(READ_ONCE(holdouts) >> arch::cpu_id() & 1)) return;
+  (void)__atomic_load_n(&state->cpu.this_cpu().switches, __ATOMIC_ACQUIRE);
   IrqSpinGuard g(state->lock);
   clear_holdouts(1ull << arch::cpu_id());
 }
@@ -194,7 +202,10 @@ void sync_callback(rcu_head* h) { complete(&container_of(h, SyncWait, head)->don
 }  // namespace
 
 // ---- What others tell us ---------------------------------------------------------------------------------------------
-void rcu_note_context_switch(bool) { note_quiescent(); }
+void rcu_note_context_switch(bool) {
+  order_readers(state->cpu.this_cpu());
+  note_quiescent();
+}
 
 void rcu_sched_clock_irq(RcuTickFrom from) {
   // A count of just this interrupt: the interrupted code kept neither preemption nor bottom halves off.
@@ -204,6 +215,7 @@ void rcu_sched_clock_irq(RcuTickFrom from) {
 bool rcu_needs_cpu() { return READ_ONCE(state->cpu.this_cpu().queued) != 0; }
 
 void rcu_idle_enter() {
+  order_readers(state->cpu.this_cpu());
   note_quiescent();
   __atomic_add_fetch(&state->cpu.this_cpu().watching, 1, __ATOMIC_SEQ_CST);
 }

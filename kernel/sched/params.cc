@@ -77,7 +77,17 @@ void sched_post_fork(task_struct*) {}
 // ---- Changing -----------------------------------------------------------------------------------------------------
 
 ParamChange::ParamChange(task_struct* p, int new_prio)
-    : guard_(p), old_prio_(p->prio), old_class_(p->sched_class), new_prio_(new_prio) {
+    : guard_(p), old_prio_(p->prio), old_class_(p->sched_class) {
+  take_off(new_prio);
+}
+
+ParamChange::ParamChange(task_struct* p, Nice nice) : guard_(p), old_prio_(p->prio), old_class_(p->sched_class) {
+  take_off(fair_policy(p->policy) ? NICE_TO_PRIO(nice.value) : p->prio);
+}
+
+void ParamChange::take_off(int new_prio) {
+  new_prio_ = new_prio;
+  task_struct* p = guard_.task;
   rq* r = guard_.r;
   update_rq_clock(r);
   queued_ = task_on_rq_queued(p);
@@ -106,13 +116,9 @@ ParamChange::~ParamChange() {
 // S-2, S-63.
 void set_user_nice(task_struct* p, long nice) {
   if (data_race(task_nice(p)) == nice || nice < MIN_NICE || nice > MAX_NICE) return;
-  if (!fair_policy(p->policy)) {
-    TaskRqGuard g(p);
-    p->static_prio = NICE_TO_PRIO(static_cast<int>(nice));
-    return;
-  }
-  ParamChange change(p, NICE_TO_PRIO(static_cast<int>(nice)));
+  ParamChange change(p, ParamChange::Nice{static_cast<int>(nice)});
   p->static_prio = NICE_TO_PRIO(static_cast<int>(nice));
+  if (!fair_policy(p->policy)) return;  // known for certain under the lock only
   p->normal_prio = normal_prio(p);
   set_load_weight(p);
 }

@@ -21,10 +21,16 @@ bool can_nice(const task_struct* p, int nice);
 class ParamChange {
  public:
   ParamChange(task_struct* p, int new_prio);
+  struct Nice {
+    int value;
+  };
+  ParamChange(task_struct* p, Nice nice);  // of a real-time task: its priority stays
   ~ParamChange();
   ParamChange(const ParamChange&) = delete;
 
  private:
+  void take_off(int new_prio);
+
   TaskRqGuard guard_;
   int old_prio_;
   const sched_class* old_class_;

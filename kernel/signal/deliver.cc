@@ -225,7 +225,7 @@ void retarget_shared_pending(task_struct* self, u64 which) {
 void exit_signals(task_struct* self) {
   signal_struct* s = self->signal;
   if (data_race(s->nr_threads == 1 || (s->flags & SIGNAL_GROUP_EXIT))) {
-    self->flags |= PF_EXITING;
+    WRITE_ONCE(self->flags, self->flags | PF_EXITING);
     return;
   }
   bool stop_completed = false;

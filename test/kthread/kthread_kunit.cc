@@ -131,7 +131,7 @@ void many_parks(kunit* test) {  // spec 50 K-16, in small
   KUNIT_EXPECT_EQ(test, kthread_stop(t), 17);
 }
 int which_cpu(void* p) {
-  *static_cast<unsigned*>(p) = smp_processor_id();
+  WRITE_ONCE(*static_cast<unsigned*>(p), smp_processor_id());
   while (!kthread_should_stop()) schedule_timeout_interruptible(2);
   return 0;
 }

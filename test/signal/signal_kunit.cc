@@ -310,7 +310,7 @@ int leader_of_team(void* p) {
   wait_for_completion(&team->ready);
   send_self(SIGUSR1, PIDTYPE_TGID);
   for (int i = 0; i < 100 && !READ_ONCE(team->handled); i++) msleep(1);
-  do_group_exit(exited(team->handled));  // the other thread may end last
+  do_group_exit(exited(READ_ONCE(team->handled)));  // the other thread may end last
 }
 void a_willing_thread_is_found(kunit* test) {
   Team team;
