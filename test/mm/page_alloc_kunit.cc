@@ -157,7 +157,7 @@ void watermarks(kunit* test) {
   KUNIT_EXPECT_EQ(test, w.high - w.low, w.low - w.min);
   unsigned long before = nr_free_pages();
   {
-    Hog nowait, atomic, all;
+    Hog nowait, atomic, reclaimed, all;
     KUNIT_EXPECT_GT(test, nowait.fill(GFP_NOWAIT), 0ul);
     unsigned long left = nr_free_pages();
     KUNIT_EXPECT_LE(test, left, w.min + 1);
@@ -166,13 +166,15 @@ void watermarks(kunit* test) {
     reserve -= reserve / 4;
     KUNIT_EXPECT_LE(test, nr_free_pages(), reserve + 1);
     KUNIT_EXPECT_GE(test, nr_free_pages() + 1, reserve);
+    // What others have cached comes back first; then an ordinary allocation fails.
+    reclaimed.fill(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
     KUNIT_EXPECT_NULL(test, alloc_page(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN));
     current->flags |= PF_MEMALLOC;
     all.fill(GFP_NOWAIT);
     current->flags &= ~static_cast<unsigned>(PF_MEMALLOC);
     KUNIT_EXPECT_EQ(test, nr_free_pages(), 0ul);
   }
-  KUNIT_EXPECT_EQ(test, nr_free_pages(), before);
+  KUNIT_EXPECT_GE(test, nr_free_pages(), before);
 }
 
 void dma_zone_is_low(kunit* test) {
