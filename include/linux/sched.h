@@ -255,7 +255,7 @@ static inline void put_task_struct(struct task_struct *t)
 #define __set_current_state(s) WRITE_ONCE(current->__state, (s))
 /* Full barrier: pairs with the one in try_to_wake_up (spec 33 W-9). */
 #define set_current_state(s) smp_store_mb(current->__state, (s))
-static inline int task_nice(const struct task_struct *p) { return PRIO_TO_NICE(p->static_prio); }
+static inline int task_nice(const struct task_struct *p) { return PRIO_TO_NICE(READ_ONCE(p->static_prio)); }
 static inline unsigned task_cpu(const struct task_struct *p) { return READ_ONCE(p->cpu); }
 #include <asm/current.h>
 #endif

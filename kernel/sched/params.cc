@@ -115,9 +115,9 @@ ParamChange::~ParamChange() {
 
 // S-2, S-63.
 void set_user_nice(task_struct* p, long nice) {
-  if (data_race(task_nice(p)) == nice || nice < MIN_NICE || nice > MAX_NICE) return;
+  if (task_nice(p) == nice || nice < MIN_NICE || nice > MAX_NICE) return;
   ParamChange change(p, ParamChange::Nice{static_cast<int>(nice)});
-  p->static_prio = NICE_TO_PRIO(static_cast<int>(nice));
+  WRITE_ONCE(p->static_prio, NICE_TO_PRIO(static_cast<int>(nice)));  // task_nice() looks without the lock
   if (!fair_policy(p->policy)) return;  // known for certain under the lock only
   p->normal_prio = normal_prio(p);
   set_load_weight(p);
@@ -174,9 +174,9 @@ Result<void> __sched_setscheduler(task_struct* p, SchedRequest q, SchedCaller ca
              : fair_policy(q.policy) && !rt_policy(q.policy) ? NICE_TO_PRIO(q.nice) : p->prio;
   ParamChange change(p, prio);
   p->sched_reset_on_fork = q.reset_on_fork;
-  p->policy = q.policy;
-  if (fair_policy(q.policy)) p->static_prio = NICE_TO_PRIO(q.nice);
-  p->rt_priority = q.rt_priority;
+  WRITE_ONCE(p->policy, q.policy);
+  if (fair_policy(q.policy)) WRITE_ONCE(p->static_prio, NICE_TO_PRIO(q.nice));
+  WRITE_ONCE(p->rt_priority, q.rt_priority);
   p->normal_prio = normal_prio(p);
   set_load_weight(p);
   return {};
