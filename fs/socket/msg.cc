@@ -240,16 +240,25 @@ long get_option(UnixSock* s, int name, char* value, int* user_len) {
   switch (name) {
     case SO_TYPE: v = s->type; break;
     case SO_ERROR: v = std::exchange(s->error, 0); break;
-    case SO_SNDBUF: case SO_RCVBUF: v = static_cast<int>(kQueueBytes); break;
+    case SO_SNDBUF: v = static_cast<int>(READ_ONCE(s->sndbuf)); break;
+    case SO_RCVBUF: v = static_cast<int>(READ_ONCE(s->rcvbuf)); break;
+    case SO_REUSEADDR: v = s->reuse_addr; break;
     case SO_PASSCRED: v = s->pass_cred; break;
     case SO_ACCEPTCONN: v = s->listening; break;
     case SO_DOMAIN: v = AF_UNIX; break;
-    case SO_PROTOCOL: case SO_REUSEADDR: break;
+    case SO_PROTOCOL: break;
     case SO_PEERCRED: out = &s->peer_creds; size = sizeof(ucred); break;
     default: return -ENOPROTOOPT;
   }
   if (len > size) len = size;
   return copy_to_user(value, out, static_cast<size_t>(len)) || put_user(len, user_len) ? -EFAULT : 0;
+}
+
+// socket(7): the value is limited by wmem_max or rmem_max, doubled, and not below a minimum (which a 6.18 answered).
+constexpr unsigned kMinSndbuf = 4608, kMinRcvbuf = 2304, kMaxBuffer = kQueueBytes;
+unsigned buffer_size(int wanted, unsigned least) {
+  unsigned n = wanted < 0 || static_cast<unsigned>(wanted) > kMaxBuffer ? kMaxBuffer : static_cast<unsigned>(wanted);
+  return std::max(2 * n, least);
 }
 
 long set_option(UnixSock* s, int name, const char* value, int len) {
@@ -258,7 +267,9 @@ long set_option(UnixSock* s, int name, const char* value, int len) {
   if (copy_from_user(&v, value, sizeof(v))) return -EFAULT;
   switch (name) {
     case SO_PASSCRED: s->pass_cred = v; return 0;
-    case SO_SNDBUF: case SO_RCVBUF: case SO_REUSEADDR: return 0;  // the buffer's size is what it is
+    case SO_SNDBUF: WRITE_ONCE(s->sndbuf, buffer_size(v, kMinSndbuf)); return 0;
+    case SO_RCVBUF: WRITE_ONCE(s->rcvbuf, buffer_size(v, kMinRcvbuf)); return 0;
+    case SO_REUSEADDR: s->reuse_addr = v; return 0;
     default: return -ENOPROTOOPT;
   }
 }

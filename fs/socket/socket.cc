@@ -41,6 +41,7 @@ UnixSock* unix_alloc(int type) {
   if (!s) return nullptr;
   refcount_set(&s->refs, 1);
   s->type = type;
+  s->sndbuf = s->rcvbuf = kQueueBytes;
   mutex_init(&s->mutex);
   INIT_LIST_HEAD(&s->rx);
   INIT_LIST_HEAD(&s->pending);
@@ -146,7 +147,7 @@ __poll_t socket_poll(file* f, poll_table* pt) {
     peer_gone = p->closed;
     peer_done = p->closed || p->no_write;
     // Writable while what lies there is a quarter of the limit at most (S-9).
-    if (peer_gone || p->no_read || p->queued <= kQueueBytes / 4) m |= EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
+    if (peer_gone || p->no_read || p->queued <= READ_ONCE(s->sndbuf) / 4) m |= EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
   } else if (s->type == SOCK_DGRAM) {
     m |= EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
   }

@@ -16,7 +16,7 @@ namespace {
 
 constexpr size_t kChunk = 32768;  // a long write to a stream goes in pieces
 
-bool has_room(const UnixSock* to) { return to->queued < kQueueBytes; }
+bool has_room(const UnixSock* from, const UnixSock* to) { return to->queued < READ_ONCE(from->sndbuf); }
 
 // Makes a message of up to n bytes of from. -errno as pointer would not do here: null and *err.
 Message* make_message(iov_iter* from, size_t n, int* err) {
@@ -52,7 +52,7 @@ long deliver(UnixSock* s, UnixSock* to, Message* m, int flags, bool nonblock) {
       err = s->type == SOCK_DGRAM ? -ECONNREFUSED : broken_pipe(s, flags);
     else if (to->no_read || READ_ONCE(s->no_write))
       err = broken_pipe(s, flags);
-    else if (!has_room(to))
+    else if (!has_room(s, to))
       err = nonblock ? -EAGAIN : signal_pending(current) ? -ERESTARTSYS : 1;
     if (err <= 0) {
       if (!err) {
@@ -97,7 +97,7 @@ ssize_t unix_send(UnixSock* s, UnixSock* to, iov_iter* from, int flags, Control*
   size_t n = iov_iter_count(from);
   if (s->stream()) {
     if (!n) return 0;
-  } else if (n > kQueueBytes - kMessageCost) {
+  } else if (n > READ_ONCE(s->sndbuf) - kMessageCost) {
     return -EMSGSIZE;
   }
   ssize_t total = 0;

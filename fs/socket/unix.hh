@@ -8,7 +8,7 @@
 
 inline constexpr int AF_UNIX = 1;
 enum : int { SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_SEQPACKET = 5, SOCK_TYPE_MASK = 15 };
-inline constexpr size_t kQueueBytes = 212992;  // what may lie unread in one socket
+inline constexpr unsigned kQueueBytes = 212992;  // what may lie unread in one socket, unless SO_SNDBUF of the sender says
 inline constexpr size_t kMessageCost = 64;     // and what each message counts besides its bytes
 inline constexpr size_t kMaxFds = 253;
 
@@ -45,7 +45,9 @@ struct UnixSock {
   size_t queued;
   UnixSock* peer;       // referenced; set once
   bool closed, no_read, no_write;
-  bool pass_cred;
+  bool pass_cred, reuse_addr;  // reuse_addr means nothing here, but is kept
+  unsigned sndbuf;      // bytes that may lie unread at the receiver before we wait; read without the mutex
+  unsigned rcvbuf;      // kept for getsockopt alone (unix(7))
   int error;            // told once: ECONNRESET if the peer went with data of ours unread (S-5)
   wait_queue_head_t rd_wait, wr_wait;     // who waits for data here; who waits to put some here
   // Listening.

@@ -252,8 +252,38 @@ void blocking_both_ways(kunit* test) {
   wait_for_completion(&e.done);
 }
 
+// socket(7), unix(7): SO_SNDBUF is doubled, has a least value, and bounds what may lie unread; SO_RCVBUF is kept only.
+long set_int(FsCalls& fs, long fd, int name, int value) {
+  return call(sys_setsockopt, fd, 1, static_cast<unsigned>(name), fs.bytes(&value, sizeof(value)), sizeof(value));
+}
+int get_int(FsCalls& fs, long fd, int name) {
+  int size = sizeof(int);
+  unsigned long at = fs.room(8), len = fs.bytes(&size, sizeof(size));
+  return call(sys_getsockopt, fd, 1, static_cast<unsigned>(name), at, len) ? -1 : fs.get<int>(at);
+}
+void send_buffer_bounds(kunit* test) {
+  FsCalls fs(test);
+  Pair small(fs, STREAM | O_NONBLOCK), large(fs, STREAM | O_NONBLOCK);
+  KUNIT_EXPECT_EQ(test, get_int(fs, small.fd[0], 7), 212992);
+  KUNIT_EXPECT_EQ(test, set_int(fs, small.fd[0], 7, 1), 0);
+  KUNIT_EXPECT_EQ(test, get_int(fs, small.fd[0], 7), 4608);
+  KUNIT_EXPECT_EQ(test, set_int(fs, large.fd[0], 7, 5000), 0);
+  KUNIT_EXPECT_EQ(test, get_int(fs, large.fd[0], 7), 10000);
+  KUNIT_EXPECT_EQ(test, set_int(fs, large.fd[0], 8, 5000), 0);
+  KUNIT_EXPECT_EQ(test, get_int(fs, large.fd[0], 8), 10000);
+  auto until_full = [](Pair& p) {
+    int n = 0;
+    while (n < 100000 && p.send(0, "0123456789") > 0) n++;
+    return n;
+  };
+  int few = until_full(small), many = until_full(large);
+  KUNIT_EXPECT_GT(test, few, 0);
+  KUNIT_EXPECT_GT(test, many, few);
+  KUNIT_EXPECT_LT(test, many, 100000);
+}
+
 kunit_case cases[] = {
-    KUNIT_CASE(kinds), KUNIT_CASE(streams), KUNIT_CASE(datagrams), KUNIT_CASE(full_queues), KUNIT_CASE(half_closed),
+    KUNIT_CASE(kinds), KUNIT_CASE(send_buffer_bounds), KUNIT_CASE(streams), KUNIT_CASE(datagrams), KUNIT_CASE(full_queues), KUNIT_CASE(half_closed),
     KUNIT_CASE(descriptors_travel), KUNIT_CASE(names), KUNIT_CASE(blocking_both_ways), {},
 };
 kunit_suite suite = {.name = "socket", .test_cases = cases};
