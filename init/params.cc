@@ -6,6 +6,8 @@
 #include <linux/printk.h>
 #include <linux/string.h>
 
+#include <span>
+
 #include "arch/contract/arch.hh"
 #include "lib/late.hh"
 
@@ -23,9 +25,12 @@ constinit Late<ParamsState> params;
 
 // Parameters the kernel or one of its subsystems reads with boot_param(). Others without a dot go to init (B-54).
 constexpr std::string_view kKnown[] = {
-    "console", "earlyprintk", "quiet", "debug", "loglevel", "ignore_loglevel", "panic", "init", "rdinit", "root", "ro", "rw",
-    "rootfstype", "rootwait", "maxcpus", "nr_cpus", "nosmp", "norandmaps", "preempt", "mitigations", "debug_exit", "lockcheck",
-    "mem", "initrd", "vga", "nokaslr", "reboot", "tsc", "noapic", "nolapic", "printk_time",
+    "console", "quiet", "debug", "loglevel", "ignore_loglevel", "panic", "init", "rdinit", "maxcpus", "nosmp",
+    "norandmaps", "debug_exit", "page_owner", "page_poison",
+};
+// Linux's own, which therefore do not go to init, but which change nothing here; boot says so.
+constexpr std::string_view kWithoutEffect[] = {
+    "root", "ro", "rw", "nr_cpus", "tsc", "earlyprintk", "rootfstype", "rootwait", "preempt", "mitigations", "mem", "initrd", "vga", "nokaslr", "reboot", "noapic", "nolapic",
 };
 
 constexpr char fold(char c) { return c == '-' ? '_' : c; }
@@ -37,8 +42,8 @@ bool same_name(std::string_view a, std::string_view b) {
   return true;
 }
 
-bool known(std::string_view name) {
-  for (std::string_view k : kKnown)
+bool any_of(std::span<const std::string_view> names, std::string_view name) {
+  for (std::string_view k : names)
     if (same_name(k, name)) return true;
   return false;
 }
@@ -98,7 +103,11 @@ void give_to_init(const BootWord& w, void*) {
     params->argc = 0;
     return;
   }
-  if (known(w.name) || w.name.find('.') != std::string_view::npos) return;
+  if (any_of(kWithoutEffect, w.name)) {
+    pr_notice("parameter %.*s has no effect\n", static_cast<int>(w.name.size()), w.name.data());
+    return;
+  }
+  if (any_of(kKnown, w.name) || w.name.find('.') != std::string_view::npos) return;
   const char* text = keep(w.name, w.value, w.has_value);
   if (w.has_value)
     add_environment(text, w.name.size());

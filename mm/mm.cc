@@ -4,6 +4,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "init/params.hh"
 #include "fs/vfs/vfs.hh"
 #include "init/report.hh"
 #include "kernel/cred/cred.hh"
@@ -148,6 +149,7 @@ void mm_init() {
   init_mm.pgd = kernel_tables;
   atomic_inc(&init_mm.mm_count);  // the boot CPU's idle task borrows it from the start
   mm_settings = {};
+  if (boot_param("norandmaps")) mm_settings.randomize_va_space = 0;
   pgtable_caches_init();
   mm_cachep = kmem_cache_create("mm_struct", sizeof(mm_struct), alignof(mm_struct), SLAB_HWCACHE_ALIGN, nullptr);
   zero_page = alloc_page(GFP_KERNEL | __GFP_ZERO);
