@@ -20,7 +20,7 @@ struct Generator {
   spinlock_t lock;  // key
   u32 key[8];
 };
-constinit Generator generator;
+constinit Generator generator{};
 
 constexpr u32 kZeroNonce[3] = {};
 
