@@ -59,8 +59,8 @@ struct Shutdown {
   arch::Stop how;
   int status;
 };
-constinit Shutdown shutdown_state;
-constinit completion kthreadd_done;
+constinit Shutdown shutdown_state{};
+constinit completion kthreadd_done{};
 
 void run_steps(std::span<const InitStep> steps) {
   for (const InitStep& s : steps) s.init();

@@ -18,7 +18,7 @@ struct Armed {
   FailPoint point;
   bool fired;
 };
-constinit Armed armed;
+constinit Armed armed{};
 }  // namespace
 
 bool should_fail_slow(FailPoint point) {

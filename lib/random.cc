@@ -12,7 +12,7 @@ namespace {
 struct RandomState {
   u64 key, counter;
 };
-constinit RandomState state;
+constinit RandomState state{};
 }  // namespace
 
 void random_init() { state = {arch::entropy(), 0}; }

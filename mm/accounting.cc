@@ -7,7 +7,7 @@
 constinit MmSettings mm_settings;
 
 namespace {
-constinit atomic_long_t committed_pages;
+constinit atomic_long_t committed_pages{};
 
 bool is_exec(unsigned long f) { return (f & (VM_EXEC | VM_WRITE | VM_GROWSDOWN)) == VM_EXEC; }
 bool is_data(unsigned long f) { return (f & (VM_WRITE | VM_SHARED | VM_GROWSDOWN)) == VM_WRITE; }

@@ -15,7 +15,7 @@
 
 namespace {
 
-constinit atomic_long_t cached_file, cached_shmem;  // pages in all mappings
+constinit atomic_long_t cached_file{}, cached_shmem{};  // pages in all mappings
 
 void count_cached(const address_space* m, long pages) {
   atomic_long_add(pages, m->a_ops && m->a_ops->is_shmem ? &cached_shmem : &cached_file);

@@ -13,7 +13,7 @@ namespace {
 constexpr long kNever = (-__LONG_MAX__ - 1);
 constexpr int OOM_SCORE_ADJ_MIN = -1000;
 
-constinit atomic_t running;  // one killer at a time; who comes second tries its allocation again
+constinit atomic_t running{};  // one killer at a time; who comes second tries its allocation again
 
 // A thread of p that still has the address space, with its alloc_lock held; null: all are past it.
 task_struct* find_lock_task_mm(task_struct* p) {

@@ -15,7 +15,7 @@
 #include "mm/page_alloc_internal.hh"
 
 unsigned long mem_map_biased, min_pfn, max_pfn;
-constinit Zone zone;
+constinit Zone zone{};
 constinit PerCpu<PageStack> page_stacks;
 
 namespace {

@@ -34,7 +34,7 @@ struct Started {
   long pid;
   task_struct* task;
 };
-constinit Started started[64];
+constinit Started started[64]{};
 
 long make_address_space() {
   mm_struct* mm = mm_alloc();

@@ -23,7 +23,7 @@ unsigned mount_seq;
 namespace {
 
 constexpr unsigned kMountHash = 64;
-constinit hlist_head mount_hash[kMountHash];
+constinit hlist_head mount_hash[kMountHash]{};
 
 hlist_head* mount_bucket(const vfsmount* m, const dentry* d) {
   u64 key = reinterpret_cast<unsigned long>(m) / 64 + reinterpret_cast<unsigned long>(d) / 64;

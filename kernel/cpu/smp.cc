@@ -21,7 +21,7 @@ namespace {
 
 constinit task_struct* idles[NR_CPUS];  // written before the CPU starts, cleared after it has stopped
 constinit bool stopping;
-constinit cpumask quiet;  // CPUs that have seen `stopping` in their idle loop: nothing of a dying task is left to do there
+constinit cpumask quiet{};  // CPUs that have seen `stopping` in their idle loop: nothing of a dying task is left to do there
 
 template <class F>
 void for_each_other_cpu(F f) {

@@ -16,7 +16,7 @@ struct UserTable {
   spinlock_t lock;  // buckets, and the step of a count to or from 0. Interrupts off: freed with signals, under siglock
   hlist_head bucket[kBuckets];
 };
-constinit UserTable users;
+constinit UserTable users{};
 
 hlist_head* bucket_of(kuid_t uid) { return &users.bucket[(uid.val ^ uid.val >> 6) % kBuckets]; }
 

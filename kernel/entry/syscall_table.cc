@@ -18,7 +18,7 @@ enum : unsigned {
 #undef SYSCALL_HOLE
 };
 
-constinit atomic_long_t enosys_counts[kNrSyscalls];
+constinit atomic_long_t enosys_counts[kNrSyscalls]{};
 
 }  // namespace
 

@@ -20,7 +20,7 @@ namespace {
 
 constinit kmem_cache* pid_cache;
 // The tables and counters of all namespaces. Taken with interrupts off: free_pid runs under tasklist_lock.
-constinit spinlock_t table_lock;
+constinit spinlock_t table_lock{};
 
 // set_tid's rules for one level (F-67..F-69); 0 or an errno.
 int check_set_tid(const pid_namespace* ns, int tid) {

@@ -21,7 +21,7 @@ struct PanicState {
   unsigned long tainted;
   atomic_t warnings, expected;
 };
-constinit PanicState panic_state;
+constinit PanicState panic_state{};
 
 void wait_and_restart(int seconds) {
   if (seconds > 0) {

@@ -22,7 +22,7 @@ struct SyslogState {
   u64 clear_seq;  // READ_ALL begins here
   int saved_level;
 };
-constinit SyslogState st;
+constinit SyslogState st{};
 constinit mutex syslog_lock = __MUTEX_INITIALIZER(syslog_lock);  // st
 
 constexpr size_t kLine = LogRing::kMaxText + 64;

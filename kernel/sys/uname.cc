@@ -10,7 +10,7 @@
 
 namespace {
 
-constinit spinlock_t uts_lock;  // the names of all uts namespaces
+constinit spinlock_t uts_lock{};  // the names of all uts namespaces
 
 constexpr unsigned long kPersonalityMask = 0xffffffff;
 

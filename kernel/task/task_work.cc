@@ -8,7 +8,7 @@
 namespace {
 
 // Where an exiting task's stack ends: nothing may be pushed on top of it.
-constinit callback_head work_exited;
+constinit callback_head work_exited{};
 
 // Oldest first, as the files closed first are to be released first.
 callback_head* reversed(callback_head* w) {
