@@ -95,7 +95,7 @@ Result<task_struct*> NewTask::publish(ForkSignals& signals) {
     total_forks++;
     signals.unlink();
   }
-  done_ = 0;
+  taken_ = 0;  // all of it is the published task's
   if (pidfd_file_) fd_install(static_cast<unsigned>(pidfd_), pidfd_file_);
   sched_post_fork(t_);
   return t_;

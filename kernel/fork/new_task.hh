@@ -1,20 +1,29 @@
-// NewTask: a task in the making. It owns every part acquired so far; unless published, its destructor gives them back in
-// reverse order (spec 20 F-50). Private to fork.
+// NewTask: a task in the making. It owns what its stages have taken so far; unless published, its destructor gives all of it
+// back, from the last to the first (spec 20 F-50). Private to fork.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <span>
+
 #include "kernel/fork/fork.hh"
 
 struct file;
 class ForkSignals;
 
-// In the order of acquisition. Undo runs from the last to the first.
-enum class Stage : unsigned char { Task, Creds, Kthread, Files, Fs, Sighand, Signal, Mm, Namespaces, Thread, Pid, Pidfd, kCount };
-
 class NewTask {
  public:
+  // A row of spec 20 section 11. A stage that fails has undone itself; give_back undoes one that succeeded, and is null where
+  // nothing was taken. It may sleep: no lock is held (F-55).
+  struct Stage {
+    const char* id;    // of the spec
+    const char* what;
+    Result<void> (NewTask::*take)();
+    void (NewTask::*give_back)();
+  };
+  static std::span<const Stage> stages();
+
   explicit NewTask(const kernel_clone_args& args) : args_(args) {}
   ~NewTask() {
-    if (done_) undo();
+    while (taken_) give_back_last();
   }
   NewTask(const NewTask&) = delete;
 
@@ -24,28 +33,42 @@ class NewTask {
   Result<task_struct*> publish(ForkSignals& signals);
 
   // Owns all that an idle task has, so that the destructor gives it back.
-  void adopt_idle(task_struct* idle) {
-    t_ = idle;
-    for (Stage s : {Stage::Task, Stage::Creds, Stage::Kthread, Stage::Files, Stage::Fs, Stage::Sighand, Stage::Signal,
-                    Stage::Namespaces, Stage::Thread})
-      owns(s);
-  }
+  void adopt_idle(task_struct* idle);
 
  private:
-  void undo();
-  void owns(Stage s) { done_ |= 1u << static_cast<unsigned>(s); }
-  Result<void> copy_creds();
+  static const Stage kStages[];
+
+  // The stages, in order; take_x() and give_x().
+  Result<void> take_task();
+  void give_task();
+  Result<void> take_creds();
+  void give_creds();
   Result<void> check_limits();
-  void reset_fields();
-  Result<void> copy_resources();
-  Result<void> copy_kthread();
-  Result<void> copy_sighand();
-  Result<void> copy_signal();
-  Result<void> copy_mm();
-  Result<void> copy_thread();
+  Result<void> reset_fields();
+  Result<void> take_kthread();
+  void give_kthread();
+  Result<void> take_sched();
+  Result<void> take_files();
+  void give_files();
+  Result<void> take_fs();
+  void give_fs();
+  Result<void> take_sighand();
+  void give_sighand();
+  Result<void> take_signal();
+  void give_signal();
+  Result<void> take_mm();
+  void give_mm();
+  Result<void> take_namespaces();
+  void give_namespaces();
+  Result<void> take_thread();
+  void give_thread();
   Result<void> take_pid();
+  void give_pid();
   Result<void> take_pidfd();
-  void set_identity();
+  void give_pidfd();
+  Result<void> set_identity();
+
+  void give_back_last();
   void choose_parent();
   Result<void> may_publish();
   void become_process(const ForkSignals& signals);
@@ -54,7 +77,7 @@ class NewTask {
   const kernel_clone_args& args_;
   task_struct* t_ = nullptr;
   struct pid* pid_ = nullptr;
-  unsigned done_ = 0;
+  unsigned taken_ = 0;  // so many rows of kStages
   int pidfd_ = -1;
   file* pidfd_file_ = nullptr;
 };

@@ -13,8 +13,6 @@
 #include "kernel/cred/cred.hh"
 #include "kernel/entry/rseq.hh"
 #include "kernel/fork/init_task.hh"
-#include "kernel/kthread/kthread.hh"
-#include "kernel/time/time.hh"
 #include "kernel/fork/new_task.hh"
 #include "kernel/fork/task_memory.hh"
 #include "kernel/futex/futex.hh"
@@ -31,19 +29,76 @@
 #include "mm/mm_struct.hh"
 #include "mm/uaccess.hh"
 
+const NewTask::Stage NewTask::kStages[] = {
+    {"S2", "task_struct and stack", &NewTask::take_task, &NewTask::give_task},
+    {"S4", "credentials", &NewTask::take_creds, &NewTask::give_creds},
+    {"S5", "limits", &NewTask::check_limits, nullptr},
+    {"S7", "what is not inherited", &NewTask::reset_fields, nullptr},
+    {"S8", "kthread", &NewTask::take_kthread, &NewTask::give_kthread},
+    {"S10", "scheduler", &NewTask::take_sched, nullptr},
+    {"S15", "files", &NewTask::take_files, &NewTask::give_files},
+    {"S16", "directories", &NewTask::take_fs, &NewTask::give_fs},
+    {"S17", "signal handlers", &NewTask::take_sighand, &NewTask::give_sighand},
+    {"S18", "process", &NewTask::take_signal, &NewTask::give_signal},
+    {"S19", "address space", &NewTask::take_mm, &NewTask::give_mm},
+    {"S20", "namespaces", &NewTask::take_namespaces, &NewTask::give_namespaces},
+    {"S22", "machine state", &NewTask::take_thread, &NewTask::give_thread},
+    {"S23", "pid", &NewTask::take_pid, &NewTask::give_pid},
+    {"S24", "pidfd", &NewTask::take_pidfd, &NewTask::give_pidfd},
+    {"S25", "identity", &NewTask::set_identity, nullptr},
+};
+
+std::span<const NewTask::Stage> NewTask::stages() { return kStages; }
+
+Result<void> NewTask::prepare() {
+  for (const Stage& stage : kStages) {
+    TRY((this->*stage.take)());
+    taken_++;
+  }
+  return {};
+}
+
+void NewTask::give_back_last() {
+  const Stage& stage = kStages[--taken_];
+  if (stage.give_back) (this->*stage.give_back)();
+}
+
+void NewTask::adopt_idle(task_struct* idle) {
+  t_ = idle;
+  pid_ = &init_struct_pid;
+  taken_ = std::size(kStages);
+}
+
+// ---- S2: memory ------------------------------------------------------------------------------------------------------
+
+Result<void> NewTask::take_task() {
+  t_ = TRY(dup_task_struct(current));
+  return {};
+}
+
+void NewTask::give_task() {
+  WRITE_ONCE(t_->__state, TASK_DEAD);
+  free_task(t_);
+}
+
 // ---- S4..S6: credentials and limits -------------------------------------------------------------------------------
 
 // F-60: credentials never change once published, so a child shares its parent's until one of them gets others. The two
 // references are one addition. F-62: the process is counted before the limit is looked at.
-Result<void> NewTask::copy_creds() {
+Result<void> NewTask::take_creds() {
   if (fault_here("creds")) return fail(ENOMEM);
   auto* c = const_cast<struct cred*>(current->cred);
   atomic_add(2, &c->usage);
   t_->cred = t_->real_cred = c;
   t_->ptracer_cred = nullptr;
   atomic_long_inc(&c->user->processes);
-  owns(Stage::Creds);
   return {};
+}
+
+void NewTask::give_creds() {
+  atomic_long_dec(&t_->real_cred->user->processes);
+  put_cred(t_->cred);
+  put_cred(t_->real_cred);
 }
 
 namespace {
@@ -64,7 +119,7 @@ Result<void> NewTask::check_limits() {
 
 // ---- S3, S7, S25: what a child does not inherit (spec 20 section 18) ------------------------------------------------
 
-void NewTask::reset_fields() {
+Result<void> NewTask::reset_fields() {
   task_struct* t = t_;
   const u64 flags = args_.flags;
   t->flags = (t->flags & ~(PF_KTHREAD | PF_SUPERPRIV | PF_WQ_WORKER | PF_IDLE | PF_NO_SETAFFINITY | PF_EXITING)) | PF_FORKNOEXEC;
@@ -96,22 +151,40 @@ void NewTask::reset_fields() {
     t->sas_ss_flags = SS_DISABLE;
   }
   rseq_fork(t, flags);
+  return {};
 }
 
 // ---- S8..S22 -------------------------------------------------------------------------------------------------------
 
-Result<void> NewTask::copy_kthread() {
+Result<void> NewTask::take_kthread() {
   if (!args_.kthread) return {};
-  if (!set_kthread_struct(t_)) return fail(EAGAIN);
-  owns(Stage::Kthread);
-  return {};
+  return set_kthread_struct(t_) ? Result<void>{} : fail(EAGAIN);
 }
 
-Result<void> NewTask::copy_sighand() {
+void NewTask::give_kthread() {
+  if (args_.kthread) free_kthread_struct(t_);
+}
+
+Result<void> NewTask::take_sched() { return sched_fork(t_, args_.flags); }
+
+Result<void> NewTask::take_files() {
+  if (fault_here("files")) return fail(ENOMEM);
+  return copy_files(args_.flags, t_);
+}
+
+void NewTask::give_files() { exit_files(t_); }
+
+Result<void> NewTask::take_fs() {
+  if (fault_here("fs")) return fail(ENOMEM);
+  return copy_fs(args_.flags, t_);
+}
+
+void NewTask::give_fs() { exit_fs(t_); }
+
+Result<void> NewTask::take_sighand() {
   sighand_struct* parent = current->sighand;
   if (args_.flags & CLONE_SIGHAND) {
     refcount_inc(&parent->count);
-    owns(Stage::Sighand);
     return {};
   }
   sighand_struct* s = alloc_sighand();
@@ -122,9 +195,10 @@ Result<void> NewTask::copy_sighand() {
   }
   if (args_.flags & CLONE_CLEAR_SIGHAND) clear_sighand(s);
   t_->sighand = s;
-  owns(Stage::Sighand);
   return {};
 }
+
+void NewTask::give_sighand() { __cleanup_sighand(t_->sighand); }
 
 // 12.5. The memory is zero.
 void init_signal_struct(signal_struct* s, task_struct* leader) {
@@ -140,7 +214,7 @@ void init_signal_struct(signal_struct* s, task_struct* leader) {
   init_rwsem(&s->exec_update_lock);
 }
 
-Result<void> NewTask::copy_signal() {
+Result<void> NewTask::take_signal() {
   if (args_.flags & CLONE_THREAD) return {};
   signal_struct* s = alloc_signal_struct();
   if (!s) return fail(ENOMEM);
@@ -155,12 +229,15 @@ Result<void> NewTask::copy_signal() {
   s->oom_score_adj = parent->oom_score_adj;
   s->oom_score_adj_min = parent->oom_score_adj_min;
   t_->signal = s;
-  owns(Stage::Signal);
   return {};
 }
 
+void NewTask::give_signal() {
+  if (!(args_.flags & CLONE_THREAD)) free_signal_struct(t_->signal);
+}
+
 // F-80.
-Result<void> NewTask::copy_mm() {
+Result<void> NewTask::take_mm() {
   mm_struct* mm = current->mm;
   if (!mm) return {};
   if (args_.flags & CLONE_VM) {
@@ -169,12 +246,22 @@ Result<void> NewTask::copy_mm() {
     mm = TRY(dup_mm(t_, mm));
   }
   t_->mm = t_->active_mm = mm;
-  owns(Stage::Mm);
   return {};
 }
 
+void NewTask::give_mm() {
+  if (t_->mm) mmput(std::exchange(t_->mm, nullptr));
+}
+
+Result<void> NewTask::take_namespaces() {
+  t_->nsproxy = TRY(copy_namespaces(args_.flags, current->nsproxy));
+  return {};
+}
+
+void NewTask::give_namespaces() { put_nsproxy(t_->nsproxy); }
+
 // Section 14. regs: the caller's for a task that goes to user mode by itself, else nothing but zeroes.
-Result<void> NewTask::copy_thread() {
+Result<void> NewTask::take_thread() {
   pt_regs* regs = task_pt_regs(t_);
   if (args_.kthread) {
     *regs = {};
@@ -185,37 +272,22 @@ Result<void> NewTask::copy_thread() {
     if (args_.fn) regs->ip = regs->sp = 0;
   }
   if (fault_here("thread")) return fail(ENOMEM);
-  owns(Stage::Thread);  // exit_thread takes a half-made one
-  return arch::copy_thread(t_, current, args_);
+  Result<void> done = arch::copy_thread(t_, current, args_);
+  if (!done) arch::exit_thread(t_);  // takes a half-made one
+  return done;
 }
 
-Result<void> NewTask::copy_resources() {
-  TRY(copy_kthread());
-  TRY(sched_fork(t_, args_.flags));
-  if (fault_here("files")) return fail(ENOMEM);
-  TRY(copy_files(args_.flags, t_));
-  owns(Stage::Files);
-  if (fault_here("fs")) return fail(ENOMEM);
-  TRY(copy_fs(args_.flags, t_));
-  owns(Stage::Fs);
-  TRY(copy_sighand());
-  TRY(copy_signal());
-  TRY(copy_mm());
-  t_->nsproxy = TRY(copy_namespaces(args_.flags, current->nsproxy));
-  owns(Stage::Namespaces);
-  return copy_thread();
-}
+void NewTask::give_thread() { arch::exit_thread(t_); }
 
 // ---- S23, S24 ------------------------------------------------------------------------------------------------------
 
 Result<void> NewTask::take_pid() {
-  if (args_.idle) {
-    pid_ = &init_struct_pid;
-    return {};
-  }
-  pid_ = TRY(alloc_pid(t_->nsproxy->pid_ns_for_children, args_.set_tid, args_.set_tid_size));
-  owns(Stage::Pid);
+  pid_ = args_.idle ? &init_struct_pid : TRY(alloc_pid(t_->nsproxy->pid_ns_for_children, args_.set_tid, args_.set_tid_size));
   return {};
+}
+
+void NewTask::give_pid() {
+  if (!args_.idle) free_pid(pid_);
 }
 
 Result<void> NewTask::take_pidfd() {
@@ -223,13 +295,18 @@ Result<void> NewTask::take_pidfd() {
   PidfdTicket ticket = TRY(pidfd_prepare(pid_, 0));
   pidfd_ = ticket.fd;
   pidfd_file_ = ticket.file;
-  owns(Stage::Pidfd);
-  return put_user(pidfd_, args_.pidfd) ? fail(EFAULT) : Result<void>{};
+  if (!put_user(pidfd_, args_.pidfd)) return {};
+  give_pidfd();
+  return fail(EFAULT);
+}
+
+void NewTask::give_pidfd() {
+  if (pidfd_file_) pidfd_abandon({pidfd_, pidfd_file_});
 }
 
 // ---- S25..S28 ------------------------------------------------------------------------------------------------------
 
-void NewTask::set_identity() {
+Result<void> NewTask::set_identity() {
   task_struct* t = t_;
   t->thread_pid = pid_;
   t->pid = pid_->numbers[0].nr;
@@ -243,52 +320,5 @@ void NewTask::set_identity() {
   sched_cgroup_fork(t);
   t->start_time = ktime_get_ns();
   t->start_boottime = t->start_time;  // no suspend: both clocks are one
-}
-
-Result<void> NewTask::prepare() {
-  t_ = TRY(dup_task_struct(current));
-  owns(Stage::Task);
-  TRY(copy_creds());
-  TRY(check_limits());
-  reset_fields();
-  TRY(copy_resources());
-  TRY(take_pid());
-  TRY(take_pidfd());
-  set_identity();
   return {};
-}
-
-// ---- Undo ----------------------------------------------------------------------------------------------------------
-
-namespace {
-
-void undo_creds(task_struct* t) {
-  atomic_long_dec(&t->real_cred->user->processes);
-  put_cred(t->cred);
-  put_cred(t->real_cred);
-}
-
-// The part of another thread's group is not ours to free.
-void undo_signal(task_struct* t) { free_signal_struct(t->signal); }
-
-void undo_mm(task_struct* t) { mmput(std::exchange(t->mm, nullptr)); }
-
-}  // namespace
-
-void NewTask::undo() {
-  task_struct* t = t_;
-  auto owned = [this](Stage s) { return done_ >> static_cast<unsigned>(s) & 1; };
-  if (owned(Stage::Pidfd)) pidfd_abandon({pidfd_, pidfd_file_});
-  if (owned(Stage::Pid)) free_pid(pid_);
-  if (owned(Stage::Thread)) arch::exit_thread(t);
-  if (owned(Stage::Namespaces)) put_nsproxy(t->nsproxy);
-  if (owned(Stage::Mm)) undo_mm(t);
-  if (owned(Stage::Signal)) undo_signal(t);
-  if (owned(Stage::Sighand)) __cleanup_sighand(t->sighand);
-  if (owned(Stage::Fs)) exit_fs(t);
-  if (owned(Stage::Files)) exit_files(t);
-  if (owned(Stage::Kthread)) free_kthread_struct(t);
-  if (owned(Stage::Creds)) undo_creds(t);
-  WRITE_ONCE(t->__state, TASK_DEAD);
-  free_task(t);
 }
