@@ -233,6 +233,12 @@ constinit const file_operations fd_dir_fops = {.iterate_shared = fd_iterate};
 constinit const inode_operations task_dir_iops = {.lookup = task_lookup};
 constinit const file_operations task_dir_fops = {.iterate_shared = task_iterate};
 
+struct pid* tgid_pidfd_to_pid(const file* f) {
+  if (f->f_op != &pid_dir_fops) return nullptr;
+  const ProcInode* p = proc_inode(file_inode(f));
+  return p->thread ? nullptr : p->pid;
+}
+
 task_struct* get_proc_task(const inode* i) {
   RcuReadGuard rcu;
   task_struct* t = pid_task(proc_inode(i)->pid, PIDTYPE_PID);

@@ -46,6 +46,7 @@ struct ProcInode {
 };
 inline ProcInode* proc_inode(const inode* i) { return container_of(i, ProcInode, vfs); }
 task_struct* get_proc_task(const inode* i);  // referenced; null: it has gone
+struct pid* tgid_pidfd_to_pid(const file* f);  // f is an open directory /proc/PID: its process, not referenced; else null
 
 // Tables and pieces, by file.
 ProcInode* new_proc_inode(super_block* sb, umode_t mode, struct pid* pid);  // pid: a reference is taken; null: no memory

@@ -192,6 +192,7 @@ struct task_struct {
 	void *worker_private;
 
 	u64 utime, stime, gtime;
+	u64 prev_utime, prev_stime; /* what was told last; signal->cputime_lock */
 	unsigned long nvcsw, nivcsw;
 	u64 start_time, start_boottime;
 	unsigned long min_flt, maj_flt;

@@ -132,7 +132,7 @@ Result<void> NewTask::reset_fields() {
   t->vfork_done = nullptr;
   t->task_works = nullptr;
   t->default_timer_slack_ns = t->timer_slack_ns;
-  t->utime = t->stime = t->gtime = 0;
+  t->utime = t->stime = t->gtime = t->prev_utime = t->prev_stime = 0;
   t->nvcsw = t->nivcsw = t->min_flt = t->maj_flt = 0;
   t->restore_sigmask = t->in_execve = t->in_iowait = 0;
   INIT_LIST_HEAD(&t->children);

@@ -52,6 +52,8 @@ void pidfd_abandon(PidfdTicket ticket) {
   put_unused_fd(static_cast<unsigned>(ticket.fd));
 }
 
+struct pid* pidfd_pid(const struct file* f) { return f->f_op == &kPidfdOps ? pid_of(f) : nullptr; }
+
 Result<struct pid*> pidfd_get_pid(int fd, unsigned* f_flags) {
   Fd f(static_cast<unsigned>(fd));
   if (!f || f->f_op != &kPidfdOps) return fail(EBADF);

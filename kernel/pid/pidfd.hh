@@ -13,6 +13,7 @@ struct PidfdTicket {
 Result<PidfdTicket> pidfd_prepare(struct pid* pid, unsigned flags);  // flags: O_NONBLOCK. EMFILE ENFILE ENOMEM
 void pidfd_abandon(PidfdTicket ticket);
 Result<struct pid*> pidfd_get_pid(int fd, unsigned* f_flags = nullptr);  // referenced; EBADF
+struct pid* pidfd_pid(const struct file* f);  // not referenced; null: f is no pidfd
 
 // Gives a reference back at the end of the scope.
 class PidHold {

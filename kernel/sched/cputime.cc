@@ -19,21 +19,36 @@ u64 task_sched_runtime(task_struct* p) {
 }
 
 void task_cputime_adjusted(task_struct* p, u64* utime, u64* stime) {
-  adjust_cputime(READ_ONCE(p->utime), READ_ONCE(p->stime), task_sched_runtime(p), utime, stime);
+  const TaskTimes t{READ_ONCE(p->utime), READ_ONCE(p->stime), task_sched_runtime(p)};
+  IrqRawSpinGuard guard(p->signal->cputime_lock);
+  PrevCputime prev{p->prev_utime, p->prev_stime};
+  adjust_cputime(t.utime, t.stime, t.runtime, &prev);
+  *utime = p->prev_utime = prev.utime;
+  *stime = p->prev_stime = prev.stime;
 }
 
 // The group's dead are in signal_struct, the living are summed up.
-void thread_group_cputime_adjusted(task_struct* p, u64* utime, u64* stime) {
+TaskTimes thread_group_cputime(task_struct* p) {
   signal_struct* sig = p->signal;
-  u64 u = READ_ONCE(sig->utime), s = READ_ONCE(sig->stime), total = READ_ONCE(sig->sum_sched_runtime);
+  TaskTimes sum{READ_ONCE(sig->utime), READ_ONCE(sig->stime), READ_ONCE(sig->sum_sched_runtime)};
   RcuReadGuard rcu;
   task_struct* t;
   for_each_thread(p, t) {
-    u += READ_ONCE(t->utime);
-    s += READ_ONCE(t->stime);
-    total += task_sched_runtime(t);
+    sum.utime += READ_ONCE(t->utime);
+    sum.stime += READ_ONCE(t->stime);
+    sum.runtime += task_sched_runtime(t);
   }
-  adjust_cputime(u, s, total, utime, stime);
+  return sum;
+}
+
+void thread_group_cputime_adjusted(task_struct* p, u64* utime, u64* stime) {
+  const TaskTimes t = thread_group_cputime(p);
+  signal_struct* sig = p->signal;
+  IrqRawSpinGuard guard(sig->cputime_lock);
+  PrevCputime prev{sig->prev_utime, sig->prev_stime};
+  adjust_cputime(t.utime, t.stime, t.runtime, &prev);
+  *utime = sig->prev_utime = prev.utime;
+  *stime = sig->prev_stime = prev.stime;
 }
 
 void account_process_tick(task_struct* p, TickFrom from) {

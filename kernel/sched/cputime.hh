@@ -10,3 +10,19 @@ inline void adjust_cputime(u64 user_ticks, u64 kernel_ticks, u64 total, u64* uti
   *stime = s;
   *utime = total - s;
 }
+
+// What readers were told last: neither of the two may step back, however the ticks that came since shift the split.
+struct PrevCputime {
+  u64 utime, stime;
+};
+
+// As above, never below prev, which is brought up to date. A total that is behind what was told already (a reader on another
+// CPU was faster) is answered with that. The caller has whatever guards prev.
+inline void adjust_cputime(u64 user_ticks, u64 kernel_ticks, u64 total, PrevCputime* prev) {
+  if (total <= prev->utime + prev->stime) return;
+  u64 utime, stime;
+  adjust_cputime(user_ticks, kernel_ticks, total, &utime, &stime);
+  if (stime < prev->stime) stime = prev->stime;
+  if (total - stime < prev->utime) stime = total - prev->utime;
+  *prev = {total - stime, stime};
+}

@@ -30,6 +30,12 @@ void init_idle(task_struct* idle, unsigned cpu);
 
 Result<void> set_cpus_allowed_ptr(task_struct* p, const cpumask_t* mask);  // may sleep; EINVAL
 u64 task_sched_runtime(task_struct* p);  // ns, includes the running slice
+// CPU time in ns: what the ticks saw, and the precise run time.
+struct TaskTimes {
+  u64 utime, stime, runtime;
+};
+TaskTimes thread_group_cputime(task_struct* p);  // the living and the dead of p's group. Any context
+// Run time split by what the ticks saw; never steps back.
 void task_cputime_adjusted(task_struct* p, u64* utime, u64* stime);
 void thread_group_cputime_adjusted(task_struct* p, u64* utime, u64* stime);
 enum class TickFrom : unsigned char { User, Kernel };

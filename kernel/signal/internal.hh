@@ -6,6 +6,9 @@
 enum class Wake : unsigned char { Normal, Fatal };
 void signal_wake_up(task_struct* t, Wake how);  // siglock (S-23)
 int send_signal_locked(int sig, kernel_siginfo* info, task_struct* t, pid_type type);  // siglock
+// The same with siginfo that is in the receiver's terms already: what the kernel says of a child. Force: S-12.
+enum class Force : unsigned char { No, Yes };
+int send_translated_locked(int sig, kernel_siginfo* info, task_struct* t, pid_type type, Force force);
 bool has_pending_signals(const task_struct* t);  // siglock: what SIGPENDING is to say (S-6)
 void recalc_sigpending_tsk(task_struct* t);      // siglock: may set it, never clears
 void retarget_shared_pending(task_struct* self, u64 which);  // siglock: others take what self no longer does (S-32)

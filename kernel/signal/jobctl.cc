@@ -118,7 +118,7 @@ void do_notify_parent_cldstop(task_struct* t, int why) {
   unsigned long flags;
   if (sighand_struct* sighand = lock_task_sighand(parent, &flags)) {
     const struct sigaction& sa = sighand->action[SIGCHLD - 1].sa;
-    if (sa.sa_handler != SIG_IGN && !(sa.sa_flags & SA_NOCLDSTOP)) send_signal_locked(SIGCHLD, &info, parent, PIDTYPE_TGID);
+    if (sa.sa_handler != SIG_IGN && !(sa.sa_flags & SA_NOCLDSTOP)) send_translated_locked(SIGCHLD, &info, parent, PIDTYPE_TGID, Force::No);
     unlock_task_sighand(parent, flags);
   }
   wake_up_parent(child, parent);

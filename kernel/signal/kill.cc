@@ -8,6 +8,8 @@
 #include "kernel/cred/user_namespace.hh"
 #include "kernel/entry/syscall.hh"
 #include "kernel/pid/pid.hh"
+#include "fs/proc/proc.hh"
+#include "kernel/pid/pid_namespace.hh"
 #include "kernel/pid/pidfd.hh"
 #include "kernel/signal/internal.hh"
 #include "kernel/signal/sets.hh"
@@ -133,13 +135,44 @@ long send_to_thread(pid_t tgid, pid_t pid, int sig, kernel_siginfo* info) {
   return error == -ESRCH ? 0 : error;
 }
 
-// What a user hands over to be queued; the kernel alone may claim to be the kernel or kill(2).
+// Does the kernel know what a siginfo of this kind holds? Then what lies behind that is of no interest.
+constexpr int kSiDethread = -7, kSiAsyncNl = -60;
+bool known_layout(int sig, int code) {
+  if (code <= SI_USER) return code >= SI_TKILL || code == kSiDethread || code == kSiAsyncNl;
+  if (code == SI_KERNEL) return true;
+  switch (sig) {
+    case SIGILL: return code <= 11;
+    case SIGFPE: return code <= 15;
+    case SIGSEGV: return code <= 9;
+    case SIGBUS: return code <= 5;
+    case SIGTRAP: return code <= 6;
+    case SIGCHLD: return code <= CLD_CONTINUED;
+    case SIGSYS: return code <= 2;
+    default: return code <= 6;  // SIGPOLL's, whatever the number
+  }
+}
+
+// What a user hands over to be queued. Of a kind that is not known, the part that would be lost must be empty.
+Result<kernel_siginfo> copy_siginfo_from_user(const siginfo_t __user* uinfo) {
+  siginfo_t u;
+  if (copy_from_user(&u.k, uinfo, sizeof(u.k))) return fail(EFAULT);
+  if (known_layout(u.k.si_signo, u.k.si_code)) return u.k;
+  char* rest = u.pad + sizeof(u.k);
+  constexpr size_t kRest = sizeof(u) - sizeof(u.k);
+  if (copy_from_user(rest, reinterpret_cast<const char*>(uinfo) + sizeof(u.k), kRest)) return fail(EFAULT);
+  for (size_t i = 0; i < kRest; i++)
+    if (rest[i]) return fail(E2BIG);
+  return u.k;
+}
+
+// The number is the call's.
 Result<kernel_siginfo> info_from_user(int sig, const siginfo_t __user* uinfo) {
-  kernel_siginfo info;
-  if (copy_from_user(&info, uinfo, sizeof(info))) return fail(EFAULT);
+  kernel_siginfo info = TRY(copy_siginfo_from_user(uinfo));
   info.si_signo = sig;
   return info;
 }
+
+// The kernel alone may claim to be the kernel or kill(2).
 bool spoofed(const kernel_siginfo& info) { return info.si_code >= 0 || info.si_code == SI_TKILL; }
 
 }  // namespace
@@ -172,13 +205,34 @@ SYSCALL_DEFINE4(rt_tgsigqueueinfo, pid_t, tgid, pid_t, pid, int, sig, const sigi
   return send_to_thread(tgid, pid, sig, &*info);
 }
 
+namespace {
+
+// A pidfd, or a directory /proc/PID that is open.
+Result<struct pid*> signal_target(int fd) {
+  Fd f(static_cast<unsigned>(fd));
+  if (!f) return fail(EBADF);
+  struct pid* pid = pidfd_pid(f.get());
+  if (!pid) pid = tgid_pidfd_to_pid(f.get());
+  if (!pid) return fail(EBADF);
+  return get_pid(pid);
+}
+
+// In the caller's pid namespace or in one below it?
+bool within_own_pid_ns(const struct pid* pid) {
+  const pid_namespace* own = task_active_pid_ns(current);
+  return own->level <= pid->level && pid->numbers[own->level].ns == own;
+}
+
+}  // namespace
+
 SYSCALL_DEFINE4(pidfd_send_signal, int, fd, int, sig, const siginfo_t __user*, uinfo, unsigned, flags) {
   if (flags) return -EINVAL;
-  struct pid* pid = TRY_ABI(pidfd_get_pid(fd));
+  struct pid* pid = TRY_ABI(signal_target(fd));
   PidHold hold(pid);
+  if (!within_own_pid_ns(pid)) return -EINVAL;
   kernel_siginfo info = user_info(sig, SI_USER);
   if (uinfo) {
-    if (copy_from_user(&info, uinfo, sizeof(info))) return -EFAULT;
+    info = TRY_ABI(copy_siginfo_from_user(uinfo));
     if (info.si_signo != sig) return -EINVAL;
     if (spoofed(info) && task_pid(current) != pid) return -EPERM;
   }

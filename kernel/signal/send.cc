@@ -133,7 +133,7 @@ void fill_info(kernel_siginfo* to, int sig, const kernel_siginfo* from, task_str
   }
   to->si_code = SI_USER;
   to->si_pid = task_pid_nr_ns(current, PIDTYPE_TGID, task_active_pid_ns(t));
-  to->si_uid = from_kuid_munged(&init_user_ns, current->cred->uid);
+  to->si_uid = from_kuid_munged(rcu_dereference(t->real_cred)->user_ns, current->cred->uid);
 }
 
 // 0, or -EAGAIN when a real-time signal's information would be lost (S-17).
@@ -158,16 +158,39 @@ void tell_forks(signal_struct* s, int sig) {
   }
 }
 
-// S-12.
-bool is_forced(const kernel_siginfo* info, task_struct* t) {
-  if (info == SEND_SIG_PRIV) return true;
-  return info == SEND_SIG_NOINFO && !task_pid_nr_ns(current, PIDTYPE_TGID, task_active_pid_ns(t));
+// Does it tell of a sender, whose ids the receiver is to see as its own namespaces number them?
+bool names_sender(int sig, const kernel_siginfo* info) {
+  const int code = info->si_code;
+  if (code > SI_USER) return sig == SIGCHLD && code <= CLD_CONTINUED;
+  return code != SI_TIMER && code != SI_SIGIO;
+}
+
+// S-12: a sender that the receiver cannot see is of a namespace above it, and may hit even its init.
+bool is_invisible(task_struct* t) {
+  pid_namespace* ns = task_active_pid_ns(t);
+  return ns != task_active_pid_ns(current) && !task_pid_nr_ns(current, PIDTYPE_TGID, ns);
 }
 
 }  // namespace
 
+// S-18: what a task sends is seen with the receiver's eyes. The caller's info may go to others too, and stays as it is.
 int send_signal_locked(int sig, kernel_siginfo* info, task_struct* t, pid_type type) {
-  if (!prepare_signal(sig, t, is_forced(info, t))) return 0;
+  const task_struct* self = current;
+  if (info == SEND_SIG_PRIV) return send_translated_locked(sig, info, t, type, Force::Yes);
+  if (t == self) return send_translated_locked(sig, info, t, type, Force::No);
+  if (info != SEND_SIG_NOINFO && !names_sender(sig, info)) return send_translated_locked(sig, info, t, type, Force::No);
+  const Force force = is_invisible(t) ? Force::Yes : Force::No;
+  user_namespace *here = self->cred->user_ns, *there = rcu_dereference(t->real_cred)->user_ns;
+  if (info == SEND_SIG_NOINFO || (here == there && force == Force::No))
+    return send_translated_locked(sig, info, t, type, force);
+  kernel_siginfo seen = *info;
+  if (force == Force::Yes) seen.si_pid = 0;
+  seen.si_uid = from_kuid_munged(there, make_kuid(here, info->si_uid));
+  return send_translated_locked(sig, &seen, t, type, force);
+}
+
+int send_translated_locked(int sig, kernel_siginfo* info, task_struct* t, pid_type type, Force force) {
+  if (!prepare_signal(sig, t, force == Force::Yes)) return 0;
   signal_struct* s = t->signal;
   sigpending* pending = type == PIDTYPE_PID ? &t->pending : &s->shared_pending;
   if (sig < SIGRTMIN && sigismember(&pending->signal, sig)) return 0;  // S-15

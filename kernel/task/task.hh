@@ -78,6 +78,8 @@ struct signal_struct {
   struct pid* tty_old_pgrp;      // siglock
   int leader;                    // session leader; tasklist_lock write
   rlimit rlim[RLIM_NLIMITS];     // group leader's alloc_lock
+  raw_spinlock_t cputime_lock;   // innermost: prev_utime, prev_stime here and in each thread
+  u64 prev_utime, prev_stime;    // what was told last of the group's times
   // Sums of dead threads, and (c*) of waited-for children; siglock.
   u64 utime, stime, cutime, cstime, sum_sched_runtime;
   unsigned long nvcsw, nivcsw, cnvcsw, cnivcsw, min_flt, maj_flt, cmin_flt, cmaj_flt;

@@ -57,6 +57,23 @@ static void cputime_follows_the_ticks(kunit* test) {
   KUNIT_EXPECT_EQ(test, s, 5'000'000ull);
 }
 
+// Whatever the ticks say later, no reader sees one of the two go down, and they add up to the run time.
+static void told_cputime_never_steps_back(kunit* test) {
+  static const struct {
+    u64 user, kernel, total;
+  } rows[] = {{0, 0, 3'000'000},          {0, 4'000'000, 8'000'000},   {4'000'000, 4'000'000, 8'100'000}, {40'000'000, 4'000'000, 44'000'000},
+              {40'000'000, 4'000'000, 43'000'000}, {40'000'000, 90'000'000, 130'000'000}};
+  PrevCputime prev{};
+  for (auto& r : rows) {
+    const PrevCputime before = prev;
+    adjust_cputime(r.user, r.kernel, r.total, &prev);
+    KUNIT_EXPECT_GE(test, prev.utime, before.utime);
+    KUNIT_EXPECT_GE(test, prev.stime, before.stime);
+    const u64 told = before.utime + before.stime;
+    KUNIT_EXPECT_EQ(test, prev.utime + prev.stime, r.total > told ? r.total : told);
+  }
+}
+
 static void cputime_of_years_does_not_overflow(kunit* test) {
   u64 u, s, year = 365ull * 86400 * 1'000'000'000;
   adjust_cputime(300 * year, 100 * year, 400 * year, &u, &s);
@@ -68,7 +85,7 @@ static void cputime_of_years_does_not_overflow(kunit* test) {
 static kunit_case cases[] = {
     KUNIT_CASE(one_task_always_active),
     KUNIT_CASE(four_tasks_then_idle),
-    KUNIT_CASE(cputime_follows_the_ticks),
+    KUNIT_CASE(cputime_follows_the_ticks), KUNIT_CASE(told_cputime_never_steps_back),
     KUNIT_CASE(cputime_of_years_does_not_overflow),
     {},
 };
