@@ -58,13 +58,13 @@ int show_os_version(seq_file* m) {
   return 0;
 }
 int show_hostname(seq_file* m) {
-  seq_printf(m, "%s\n", utsname()->nodename);
+  seq_printf(m, "%s\n", read_utsname().nodename);
   return 0;
 }
 long store_hostname(const ProcFile*, char* text, size_t n) {
-  if (!capable(CAP_SYS_ADMIN)) return -EPERM;
+  if (!may_write_utsname()) return -EPERM;
   text[strcspn(text, "\n")] = 0;
-  strscpy(utsname()->nodename, text, sizeof(utsname()->nodename));
+  write_utsname(&new_utsname::nodename, text, min(strlen(text), static_cast<size_t>(__NEW_UTS_LEN)));
   return static_cast<long>(n);
 }
 

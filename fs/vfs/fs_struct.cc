@@ -77,9 +77,7 @@ Result<void> copy_fs(unsigned long clone_flags, task_struct* t) {
   return t->fs ? Result<void>{} : fail(ENOMEM);
 }
 
-namespace {
-
-void put_fs(fs_struct* fs) {
+void put_fs_struct(fs_struct* fs) {
   int left;
   {
     SpinGuard g(fs->lock);
@@ -89,8 +87,6 @@ void put_fs(fs_struct* fs) {
   if (left == 0 && fs != &init_fs) free_fs_struct(fs);
 }
 
-}  // namespace
-
 void exit_fs(task_struct* t) {
   fs_struct* fs;
   {
@@ -98,7 +94,7 @@ void exit_fs(task_struct* t) {
     fs = t->fs;
     t->fs = nullptr;
   }
-  if (fs) put_fs(fs);
+  if (fs) put_fs_struct(fs);
 }
 
 Result<void> unshare_fs_struct() {
@@ -109,7 +105,7 @@ Result<void> unshare_fs_struct() {
     SpinGuard g(current->alloc_lock);
     current->fs = fresh;
   }
-  put_fs(old);
+  put_fs_struct(old);
   return {};
 }
 

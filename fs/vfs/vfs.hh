@@ -544,6 +544,7 @@ bool fd_is_cloexec(files_struct* files, unsigned fd);
 int get_close_on_exec(unsigned fd);
 void set_close_on_exec(unsigned fd, int flag);
 void free_fs_struct(fs_struct* fs);
+void put_fs_struct(fs_struct* fs);  // one user less
 Result<files_struct*> dup_fd(files_struct* old, unsigned max_fds);
 fs_struct* copy_fs_struct(fs_struct* old);
 Result<void> unshare_files();             // current alone with its table afterwards; exec

@@ -10,10 +10,13 @@
 #include "arch/contract/arch.hh"
 #include "fs/vfs/vfs.hh"
 #include "init/version.hh"
+#include "ipc/ipc_namespace.hh"
 #include "kernel/cred/cred.hh"
 #include "kernel/entry/syscall_count.hh"
 #include "kernel/fork/fork.hh"
+#include "kernel/nsproxy/net.hh"
 #include "kernel/nsproxy/nsproxy.hh"
+#include "kernel/nsproxy/time_ns.hh"
 #include "kernel/pid/pid.hh"
 #include "kernel/signal/signal.hh"
 #include "mm/mm_struct.hh"
@@ -23,7 +26,6 @@ rwlock_t tasklist_lock;
 unsigned long total_forks;
 int nr_threads, max_threads;
 struct nsproxy init_nsproxy;
-uts_namespace init_uts_ns;
 
 namespace {
 
@@ -61,7 +63,7 @@ void build_signals(signal_struct* s, task_struct* leader) {
 void build_namespaces() {
   auto set = [](char (&to)[__NEW_UTS_LEN + 1], const char* from) { strscpy(to, from, sizeof(to)); };
   init_uts_ns = {};
-  refcount_set(&init_uts_ns.count, 1);
+  ns_common_init_static(&init_uts_ns.ns, &utsns_operations, PROC_UTS_INIT_INO);
   init_uts_ns.user_ns = &init_user_ns;
   set(init_uts_ns.name.sysname, UTS_SYSNAME);
   set(init_uts_ns.name.nodename, "(none)");
@@ -71,8 +73,21 @@ void build_namespaces() {
   set(init_uts_ns.name.domainname, "(none)");
   init_nsproxy = {};
   refcount_set(&init_nsproxy.count, 1);
+  init_ipc_ns = {};
+  ns_common_init_static(&init_ipc_ns.ns, &ipcns_operations, PROC_IPC_INIT_INO);
+  init_ipc_ns.user_ns = &init_user_ns;
+  init_net = {};
+  ns_common_init_static(&init_net.ns, &netns_operations, PROC_NET_INIT_INO);
+  init_net.user_ns = &init_user_ns;
+  init_time_ns = {};
+  ns_common_init_static(&init_time_ns.ns, &timens_operations, PROC_TIME_INIT_INO);
+  init_time_ns.user_ns = &init_user_ns;
+  init_time_ns.frozen = true;
   init_nsproxy.uts_ns = &init_uts_ns;
+  init_nsproxy.ipc_ns = &init_ipc_ns;
   init_nsproxy.pid_ns_for_children = &init_pid_ns;
+  init_nsproxy.net_ns = &init_net;
+  init_nsproxy.time_ns = init_nsproxy.time_ns_for_children = &init_time_ns;
 }
 
 void build_identity(task_struct* t) {

@@ -254,7 +254,7 @@ void NewTask::give_mm() {
 }
 
 Result<void> NewTask::take_namespaces() {
-  t_->nsproxy = TRY(copy_namespaces(args_.flags, current->nsproxy));
+  TRY(copy_namespaces(args_.flags, t_));
   return {};
 }
 

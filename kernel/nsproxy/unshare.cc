@@ -1,9 +1,12 @@
-// unshare(2) and setns(2). Spec 20 section 20.
+// unshare(2): current leaves what it shares. Spec 20 section 20.
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/nsproxy/unshare.hh"
 
 #include "fs/vfs/vfs.hh"
+#include "kernel/cred/cred.hh"
 #include "kernel/entry/syscall.hh"
+#include "kernel/nsproxy/nsproxy.hh"
+#include "kernel/sync/guards.hh"
 #include "mm/mm_struct.hh"
 
 namespace {
@@ -17,21 +20,54 @@ UnshareCaller describe_current() {
   };
 }
 
+// What current is to have in place of what it has; null: it keeps that. Owns all of it until apply(), and afterwards what was
+// replaced (except for the two that have functions of their own).
+class Unshared {
+ public:
+  Unshared() = default;
+  Unshared(const Unshared&) = delete;
+  ~Unshared() {
+    if (namespaces_) put_nsproxy(namespaces_);
+    if (cred_) abort_creds(cred_);
+    if (files_) put_files_struct(files_);
+    if (fs_) put_fs_struct(fs_);
+  }
+
+  // F-112's order. Nothing of current changes.
+  Result<void> prepare(u64 flags) {
+    task_struct* self = current;
+    if ((flags & CLONE_FS) && READ_ONCE(self->fs->users) > 1 && !(fs_ = copy_fs_struct(self->fs))) return fail(ENOMEM);
+    if ((flags & CLONE_FILES) && atomic_read(&self->files->count) > 1) files_ = TRY(dup_fd(self->files, ~0u));
+    TRY(check_abi(unshare_userns(flags, &cred_)));
+    namespaces_ = TRY(unshare_nsproxy_namespaces(flags, cred_, fs_));
+    return {};
+  }
+
+  void apply() {
+    task_struct* self = current;
+    if (namespaces_) switch_task_namespaces(self, std::exchange(namespaces_, nullptr));
+    {
+      SpinGuard guard(self->alloc_lock);
+      if (fs_) std::swap(fs_, self->fs);
+      if (files_) std::swap(files_, self->files);
+    }
+    if (cred_) commit_creds(std::exchange(cred_, nullptr));
+  }
+
+ private:
+  fs_struct* fs_ = nullptr;
+  files_struct* files_ = nullptr;
+  struct cred* cred_ = nullptr;
+  struct nsproxy* namespaces_ = nullptr;
+};
+
 }  // namespace
 
-// F-112: directories, then files; what cannot be had leaves the caller as it was.
 SYSCALL_DEFINE1(unshare, unsigned long, flags) {
   flags = unshare_implied(flags);
   if (int e = validate_unshare(flags, describe_current())) return -e;
-  if ((flags & CLONE_FS) && current->fs->users > 1)
-    if (auto r = unshare_fs_struct(); !r) return r.error().neg();
-  if (flags & CLONE_FILES)
-    if (auto r = unshare_files(); !r) return r.error().neg();
+  Unshared fresh;
+  TRY_ABI(fresh.prepare(flags));
+  fresh.apply();
   return 0;
-}
-
-// No descriptor stands for a namespace here.
-SYSCALL_DEFINE2(setns, int, fd, int, type) {
-  Fd f(static_cast<unsigned>(fd));
-  return f ? -EINVAL : -EBADF;
 }

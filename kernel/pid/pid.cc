@@ -243,7 +243,7 @@ bool is_child_reaper(struct pid* pid) { return pid->numbers[pid->level].nr == 1;
 void pid_early_init() {
   spin_lock_init(&table_lock);
   init_pid_ns = {};
-  refcount_set(&init_pid_ns.count, 1);
+  ns_common_init_static(&init_pid_ns.ns, &pidns_operations, PROC_PID_INIT_INO);
   init_pid_ns.user_ns = &init_user_ns;
   init_pid_ns.child_reaper = &init_task;  // T-15
   init_pid_ns.pid_allocated = kPidAdding;

@@ -1,6 +1,7 @@
 // A pid namespace: its numbers and who reaps in it. Spec 20 section 7.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "kernel/nsproxy/ns_common.hh"
 #include "kernel/pid/pid.hh"
 
 inline constexpr int kReservedPids = 300;           // after the first wrap numbering restarts here (T-21)
@@ -35,7 +36,7 @@ class PidTable {
 };
 
 struct pid_namespace {
-  refcount_t count;
+  ns_common ns;
   unsigned level;
   pid_namespace* parent;
   user_namespace* user_ns;

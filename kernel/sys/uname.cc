@@ -4,39 +4,32 @@
 
 #include "kernel/cred/cred.hh"
 #include "kernel/entry/syscall.hh"
-#include "kernel/nsproxy/nsproxy.hh"
+#include "kernel/nsproxy/uts.hh"
 #include "kernel/sync/guards.hh"
 #include "mm/uaccess.hh"
 
 namespace {
 
-constinit spinlock_t uts_lock{};  // the names of all uts namespaces
-
 constexpr unsigned long kPersonalityMask = 0xffffffff;
 
-long set_name(char (&name)[__NEW_UTS_LEN + 1], const char __user* from, int len) {
-  if (!ns_capable(current->nsproxy->uts_ns->user_ns, CAP_SYS_ADMIN)) return -EPERM;
+long set_name(char (new_utsname::*name)[__NEW_UTS_LEN + 1], const char __user* from, int len) {
+  if (!may_write_utsname()) return -EPERM;
   if (len < 0 || len > __NEW_UTS_LEN) return -EINVAL;
-  char text[__NEW_UTS_LEN + 1] = {};
+  char text[__NEW_UTS_LEN];
   if (copy_from_user(text, from, static_cast<unsigned long>(len))) return -EFAULT;
-  SpinGuard guard(uts_lock);
-  memcpy(name, text, sizeof(text));
+  write_utsname(name, text, static_cast<size_t>(len));
   return 0;
 }
 
 }  // namespace
 
 SYSCALL_DEFINE1(uname, new_utsname __user*, to) {
-  new_utsname copy;
-  {
-    SpinGuard guard(uts_lock);
-    copy = *utsname();
-  }
+  const new_utsname copy = read_utsname();
   return copy_to_user(to, &copy, sizeof(copy)) ? -EFAULT : 0;
 }
 
-SYSCALL_DEFINE2(sethostname, const char __user*, name, int, len) { return set_name(utsname()->nodename, name, len); }
-SYSCALL_DEFINE2(setdomainname, const char __user*, name, int, len) { return set_name(utsname()->domainname, name, len); }
+SYSCALL_DEFINE2(sethostname, const char __user*, name, int, len) { return set_name(&new_utsname::nodename, name, len); }
+SYSCALL_DEFINE2(setdomainname, const char __user*, name, int, len) { return set_name(&new_utsname::domainname, name, len); }
 
 // Stored and given back; only some of its flags mean anything to exec and mmap.
 SYSCALL_DEFINE1(personality, unsigned, value) {
