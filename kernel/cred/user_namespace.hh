@@ -14,7 +14,7 @@ inline user_namespace* get_user_ns(user_namespace* ns) {
   refcount_inc(&ns->count);
   return ns;
 }
-inline void put_user_ns(user_namespace* ns) { (void)refcount_dec_and_test(&ns->count); }  // the initial one stays
+inline void put_user_ns(user_namespace* ns) { if (refcount_dec_and_test(&ns->count)) __builtin_trap(); }  // the initial one stays
 // Ids as seen inside and outside a namespace: the same in the initial one.
 inline kuid_t make_kuid(const user_namespace*, unsigned uid) { return {uid}; }
 inline kgid_t make_kgid(const user_namespace*, unsigned gid) { return {gid}; }

@@ -254,8 +254,7 @@ void NewTask::give_mm() {
 }
 
 Result<void> NewTask::take_namespaces() {
-  TRY(copy_namespaces(args_.flags, t_));
-  return {};
+  return copy_namespaces(args_.flags, t_);
 }
 
 void NewTask::give_namespaces() { put_nsproxy(t_->nsproxy); }

@@ -3,13 +3,15 @@
 #include "kernel/pid/pid.hh"
 
 #include <linux/bug.h>
+#include <linux/kernel.h>
+#include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/wait.h>
 
 #include "init/report.hh"
 #include "kernel/cred/cred.hh"
-#include "kernel/pid/pid_namespace.hh"
+#include "kernel/pid/internal.hh"
 #include "kernel/sync/guards.hh"
 
 pid_namespace init_pid_ns;
@@ -18,7 +20,12 @@ int pid_max = kPidMaxDefault;
 
 namespace {
 
-constinit kmem_cache* pid_cache;
+// One per level, since a struct pid has a number for each. Made under the mutex, never unmade before the world is.
+struct PidCaches {
+  struct mutex mutex;
+  kmem_cache* of_level[kMaxPidNsLevel + 1];
+};
+constinit PidCaches pid_caches{};
 // The tables and counters of all namespaces. Taken with interrupts off: free_pid runs under tasklist_lock.
 constinit spinlock_t table_lock{};
 
@@ -112,7 +119,7 @@ void free_pid_rcu(callback_head* head) { put_pid(container_of(head, struct pid, 
 
 Result<struct pid*> alloc_pid(pid_namespace* ns, const int* set_tid, size_t set_tid_size) {
   if (set_tid_size > ns->level + 1) return fail(EINVAL);  // F-66
-  auto* pid = static_cast<struct pid*>(kmem_cache_alloc(pid_cache, GFP_KERNEL));
+  auto* pid = static_cast<struct pid*>(kmem_cache_alloc(ns->pid_cache, GFP_KERNEL));
   if (!pid) return fail(ENOMEM);
   init_pid_struct(pid, ns->level);
   Result<void> r = reserve_all(pid, ns, set_tid, set_tid_size);
@@ -120,13 +127,34 @@ Result<struct pid*> alloc_pid(pid_namespace* ns, const int* set_tid, size_t set_
     release_numbers(pid, 0);
     r = fail(ENOMEM);
   }
-  if (r) return pid;
-  kmem_cache_free(pid_cache, pid);
+  if (r) {
+    get_pid_ns(ns);
+    return pid;
+  }
+  kmem_cache_free(ns->pid_cache, pid);
   return fail(r.error().code());
 }
 
+Result<kmem_cache*> pid_cache_of_level(unsigned level) {
+  MutexGuard guard(pid_caches.mutex);
+  kmem_cache*& cache = pid_caches.of_level[level];
+  if (cache) return cache;
+  char name[16];
+  snprintf(name, sizeof(name), "pid_%u", level + 1);
+  cache = kmem_cache_create(name, sizeof(struct pid) + level * sizeof(upid), 0, SLAB_HWCACHE_ALIGN, nullptr);
+  return cache ? Result<kmem_cache*>(cache) : fail(ENOMEM);
+}
+
+void disable_pid_allocation(pid_namespace* ns) {
+  IrqSpinGuard guard(table_lock);
+  ns->pid_allocated &= ~kPidAdding;
+}
+
 void put_pid(struct pid* pid) {
-  if (pid && refcount_dec_and_test(&pid->count)) kmem_cache_free(pid_cache, pid);
+  if (!pid || !refcount_dec_and_test(&pid->count)) return;
+  pid_namespace* ns = ns_of_pid(pid);
+  kmem_cache_free(ns->pid_cache, pid);
+  put_pid_ns(ns);
 }
 
 void free_pid(struct pid* pid) {
@@ -255,12 +283,15 @@ void pid_early_init() {
 void pid_init() {
   int by_cpus = 1024 * static_cast<int>(num_possible_cpus());
   pid_max = by_cpus > kPidMaxDefault ? by_cpus : kPidMaxDefault;  // T-22
-  pid_cache = kmem_cache_create("pid", sizeof(struct pid), 0, SLAB_HWCACHE_ALIGN | SLAB_PANIC, nullptr);
+  mutex_init(&pid_caches.mutex);
+  init_pid_ns.pid_cache = kmem_cache_create("pid", sizeof(struct pid), 0, SLAB_HWCACHE_ALIGN | SLAB_PANIC, nullptr);
+  pid_caches.of_level[0] = init_pid_ns.pid_cache;
   if (!init_pid_ns.table.grow(1)) panic("no memory for the first pids");
 }
 
 void pid_exit(LeakReport& report) {
   report.expect_zero("pids in use", static_cast<long>(init_pid_ns.pid_allocated & ~kPidAdding));
   init_pid_ns.table.destroy();
-  kmem_cache_destroy(pid_cache);
+  for (kmem_cache*& cache : pid_caches.of_level)
+    if (cache) kmem_cache_destroy(std::exchange(cache, nullptr));
 }

@@ -35,17 +35,32 @@ class PidTable {
   Mid* top_[kTopSlots];
 };
 
+inline constexpr unsigned kMaxPidNsLevel = 32;
+
+struct kmem_cache;
 struct pid_namespace {
   ns_common ns;
   unsigned level;
-  pid_namespace* parent;
-  user_namespace* user_ns;
-  task_struct* child_reaper;  // tasklist_lock
+  pid_namespace* parent;      // referenced
+  user_namespace* user_ns;    // referenced
+  task_struct* child_reaper;  // tasklist_lock to change
   int last;                   // number given out last; table lock
-  unsigned pid_allocated;     // numbers in use, plus kAdding while new ones are allowed; table lock
-  int reboot;
+  unsigned pid_allocated;     // numbers in use, plus kPidAdding while new ones are allowed; table lock
+  int reboot;                 // what its init's end is to look like (reboot(2)): a signal number, or 0
+  kmem_cache* pid_cache;      // struct pids of this level
+  struct rcu_head rcu;
   PidTable table;
 };
 inline constexpr unsigned kPidAdding = 1u << 31;
 
 inline pid_namespace* ns_of_pid(const struct pid* pid) { return pid ? pid->numbers[pid->level].ns : nullptr; }
+// The initial one is not counted: it is always there, and every fork would write to it.
+inline pid_namespace* get_pid_ns(pid_namespace* ns) {
+  if (ns != &init_pid_ns) refcount_inc(&ns->ns.count);
+  return ns;
+}
+void put_pid_ns(pid_namespace* ns);  // any context
+bool pid_ns_is_within(const pid_namespace* ns, const pid_namespace* ancestor);
+void disable_pid_allocation(pid_namespace* ns);  // no more numbers: forks into it fail
+// exit: the last thread of ns's init kills and reaps everybody else in it (spec 21 X-22). May sleep.
+void zap_pid_ns_processes(pid_namespace* ns);
