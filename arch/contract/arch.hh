@@ -75,6 +75,19 @@ Result<void> set_tls(task_struct* t, unsigned long base);  // FS base; EPERM if 
 void kernel_stack_ready(void* stack);  // a stack was allocated or taken from the cache / is about to be freed:
 void kernel_stack_gone(void* stack);   // lets the machine tell its sanitizers
 
+// For a tracer: of a task that is stopped, off its CPU and cannot go on meanwhile.
+struct UserSegments {
+  unsigned long fs_base, gs_base;
+  u16 ds, es, fs, gs;
+};
+UserSegments user_segments(const task_struct* t);
+void set_user_segments(task_struct* t, const UserSegments& s);  // bases are user addresses; a selector that is none counts as 0
+size_t fpu_regset_size();  // the whole FPU state as NT_X86_XSTATE shows it, its first 512 bytes as FXSAVE does; 0: there is none
+void fpu_regset_get(const task_struct* t, void* to);
+Result<void> fpu_regset_set(task_struct* t, const void* from, size_t n);  // 512 bytes or all; EINVAL: the CPU would refuse it
+unsigned long debug_register(const task_struct* t, unsigned n);           // 0 to 7
+Result<void> set_debug_register(task_struct* t, unsigned n, unsigned long value);  // EIO no such, EINVAL not for users, ENOMEM
+
 // ---- User mode ---------------------------------------------------------------------------------------------------
 enum class UserExitKind : unsigned char { Syscall, Fault, Exception, Interrupt };
 struct UserExit {

@@ -96,6 +96,15 @@ Result<void> set_tls(task_struct* t, unsigned long base) {
   return {};
 }
 
+// Programs here have no segments but FS's base, no FPU state of their own and no debug registers.
+UserSegments user_segments(const task_struct* t) { return {t->thread.fsbase, 0, 0, 0, 0, 0}; }
+void set_user_segments(task_struct* t, const UserSegments& s) { t->thread.fsbase = s.fs_base; }
+size_t fpu_regset_size() { return 0; }
+void fpu_regset_get(const task_struct*, void*) {}
+Result<void> fpu_regset_set(task_struct*, const void*, size_t) { return fail(EIO); }
+unsigned long debug_register(const task_struct*, unsigned) { return 0; }
+Result<void> set_debug_register(task_struct*, unsigned, unsigned long) { return fail(EIO); }
+
 // Poison is cleared where a fiber is made on the stack.
 void kernel_stack_ready(void*) {}
 void kernel_stack_gone(void* stack) {

@@ -88,6 +88,13 @@ void leave_and_come_back(const arch::UserExit& why, unsigned long at) {
   r->ip = ip;
 }
 
+// An instruction has been executed: the trap flag, if it was set before, ends it with #DB.
+constexpr unsigned kSingleStep = 0x4000;
+void end_instruction(bool traps) {
+  if (traps) leave_and_come_back({arch::UserExitKind::Exception, 1, kSingleStep, 0}, kAtAccess);
+}
+bool trap_flag() { return self()->regs->flags & X86_EFLAGS_TF; }
+
 long do_syscall_at(long nr, const unsigned long (&a)[6], unsigned long after) {
   pt_regs* r = self()->regs;
   r->di = a[0], r->si = a[1], r->dx = a[2], r->r10 = a[3], r->r8 = a[4], r->r9 = a[5];
@@ -102,6 +109,7 @@ long do_syscall_at(long nr, const unsigned long (&a)[6], unsigned long after) {
 // One page at a time, each with the access rights of a user-mode instruction.
 template <class Move>
 void access(unsigned long addr, size_t n, unsigned kind, Move move) {
+  const bool traps = trap_flag();
   while (n) {
     unsigned long part = 4096 - (addr & 4095);
     if (part > n) part = n;
@@ -114,6 +122,7 @@ void access(unsigned long addr, size_t n, unsigned kind, Move move) {
       leave_and_come_back({arch::UserExitKind::Fault, 14, error, addr}, kAtAccess);
     }
   }
+  end_instruction(traps);
 }
 
 HOSTED_ENGINE __attribute__((__noinline__)) void move_user(char* dst, const char* src, size_t n) {

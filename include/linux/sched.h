@@ -60,10 +60,13 @@
 #define TIF_NEED_FPU_LOAD 14
 #define TIF_NOTIFY_SIGNAL 17
 #define TIF_POLLING_NRFLAG 21
+#define TIF_FORCED_TF 24 /* the trap flag in the user's registers is a tracer's doing */
 #define _TIF(n) (1ul << (n))
 /* syscall_work bits */
 #define SYSCALL_WORK_SECCOMP 1
 #define SYSCALL_WORK_SYSCALL_TRACE 4
+#define SYSCALL_WORK_SYSCALL_EMU 8
+#define SYSCALL_WORK_SYSCALL_EXIT_TRAP 64
 
 #define MAX_RT_PRIO 100
 #define MAX_DL_PRIO 0

@@ -6,6 +6,7 @@
 #include "kernel/entry/entry.hh"
 #include "kernel/entry/syscall.hh"
 #include "kernel/entry/syscall_count.hh"
+#include "kernel/ptrace/ptrace.hh"
 
 namespace {
 
@@ -59,20 +60,30 @@ inline unsigned bounded(unsigned nr) {
   return nr & static_cast<unsigned>(mask);
 }
 
-// What a system call's work word asks for: tracing. Nobody can set it yet, so it is an assertion of that.
-__cold noinline void syscall_enter_work(pt_regs* regs) {
-  regs->ax = static_cast<unsigned long>(-ENOSYS);  // E-7: what a tracer that cancels the call observes
-}
-
-}  // namespace
-
-void do_syscall(pt_regs* regs) {
-  if (current->thread_info.syscall_work) [[unlikely]] syscall_enter_work(regs);
+inline void call(pt_regs* regs) {
   const unsigned nr = static_cast<unsigned>(regs->orig_ax);  // only EAX counts
   if (nr < kNrSyscalls) [[likely]]
     regs->ax = static_cast<unsigned long>(sys_call_table[bounded(nr)](regs));
   else
     regs->ax = static_cast<unsigned long>(-ENOSYS);
+}
+
+// E-20: the tracer may change the number, or cancel the call by -1; then what it left in AX is the result.
+__cold noinline void traced_call(pt_regs* regs) {
+  regs->ax = static_cast<unsigned long>(-ENOSYS);  // E-7: what a tracer that cancels the call observes
+  if (ptrace_syscall_enter(regs) && static_cast<int>(regs->orig_ax) != -1) call(regs);
+}
+
+}  // namespace
+
+void do_syscall(pt_regs* regs) {
+  thread_info* const info = &current->thread_info;
+  if (READ_ONCE(info->syscall_work)) [[unlikely]]
+    traced_call(regs);
+  else
+    call(regs);
+  // Tracing may have begun, or ended, in a stop within the call.
+  if (READ_ONCE(info->syscall_work)) [[unlikely]] ptrace_syscall_exit(regs);
 }
 
 long syscall_enosys_count(unsigned nr) { return nr < kNrSyscalls ? atomic_long_read(&enosys_counts[nr]) : 0; }

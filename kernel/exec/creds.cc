@@ -5,6 +5,7 @@
 
 #include "kernel/cred/cred.hh"
 #include "kernel/exec/exec.hh"
+#include "kernel/ptrace/ptrace.hh"
 #include "kernel/sync/guards.hh"
 #include "mm/mm_struct.hh"
 
@@ -63,8 +64,9 @@ Result<void> bprm_creds_from_file(linux_binprm* b) {
   bool setid = apply_setid_bits(b);
   bool gained = apply_capabilities(n, old, setid);
   bool changed = !uid_eq(n->euid, old->euid) || !gid_eq(n->egid, old->egid);
-  if ((changed || gained) && (b->unsafe & (kUnsafeShare | kUnsafePtrace))) {
-    if (!capable(CAP_SETUID)) {
+  const bool watched = (b->unsafe & ~kUnsafePtrace) || !ptracer_capable(current, n->user_ns);
+  if ((changed || gained) && watched) {
+    if (!capable(CAP_SETUID) || (b->unsafe & kUnsafeNoNewPrivs)) {
       n->euid = n->uid;
       n->egid = n->gid;
     }

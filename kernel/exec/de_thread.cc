@@ -8,7 +8,7 @@
 #include "kernel/exit/exit.hh"
 #include "kernel/pid/pid.hh"
 #include "kernel/sched/sched.hh"
-#include "kernel/signal/signal.hh"
+#include "kernel/signal/internal.hh"
 #include "kernel/sync/guards.hh"
 
 namespace {
@@ -72,6 +72,8 @@ void take_over(task_struct* self, task_struct* leader) {
   self->exit_signal = SIGCHLD;
   leader->exit_signal = -1;
   leader->exit_state = EXIT_DEAD;
+  // Its tracer may wait for it, and is to see that it has gone.
+  if (leader->ptrace) [[unlikely]] wake_up_parent(leader, leader->parent);
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "kernel/fork/fork.hh"
 #include "kernel/fork/task_memory.hh"
 #include "kernel/futex/futex.hh"
+#include "kernel/ptrace/ptrace.hh"
 #include "kernel/sched/sched.hh"
 #include "kernel/signal/signal.hh"
 #include "kernel/sync/guards.hh"
@@ -277,10 +278,13 @@ Result<void> begin_new_exec(linux_binprm* b) {
 }
 
 Result<void> replace_program(linux_binprm* b, const linux_binfmt* format) {
+  const unsigned long former = ptrace_exec_message();
   TRY(begin_new_exec(b));
   TRY(format->load(b, task_pt_regs(current)));
   SpinGuard guard(current->group_leader->alloc_lock);
   current->signal->rlim[RLIMIT_STACK] = b->stack_limit;
+  guard.unlock();
+  ptrace_event(PTRACE_EVENT_EXEC, former);
   return {};
 }
 
@@ -339,13 +343,14 @@ Result<void> linux_binprm::set_interp(const char* name) {
 }
 
 void start_thread(pt_regs* regs, unsigned long ip, unsigned long sp) {
+  const unsigned long nr = regs->orig_ax;  // a tracer sees the end of execve
   *regs = pt_regs{};
+  regs->orig_ax = nr;
   regs->ip = ip;
   regs->sp = sp;
   regs->cs = USER_CS;
   regs->ss = USER_DS;
   regs->flags = X86_EFLAGS_IF;
-  regs->orig_ax = ~0ul;
 }
 
 Result<void> kernel_execve(const char* filename, const char* const* argv, const char* const* envp) {

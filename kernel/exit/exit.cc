@@ -18,6 +18,7 @@
 #include "kernel/futex/futex.hh"
 #include "kernel/nsproxy/nsproxy.hh"
 #include "kernel/pid/pid.hh"
+#include "kernel/ptrace/ptrace.hh"
 #include "kernel/sched/sched.hh"
 #include "kernel/signal/signal.hh"
 #include "kernel/sync/guards.hh"
@@ -94,6 +95,7 @@ void do_exit(long code) {
   task_struct* self = current;
   WARN_ON(in_atomic());
   agree_on_group_code(self, code);
+  ptrace_event(PTRACE_EVENT_EXIT, static_cast<unsigned long>(code));
   exit_signals(self);
   const bool group_dead = atomic_dec_and_test(&self->signal->live);
   if (group_dead) end_of_group(self, code);

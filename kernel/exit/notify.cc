@@ -5,6 +5,7 @@
 
 #include "kernel/exit/internal.hh"
 #include "kernel/pid/pid_namespace.hh"
+#include "kernel/ptrace/ptrace.hh"
 #include "kernel/signal/internal.hh"
 #include "kernel/signal/jobctl.hh"
 #include "kernel/signal/signal.hh"
@@ -122,6 +123,11 @@ void forget_children(task_struct* father, DeadList* dead) {
 
 // Section 4, point 6. True: nobody will wait for it.
 bool tell_parent(task_struct* self) {
+  if (self->ptrace) [[unlikely]] {
+    // The tracer hears of each thread; by the child's own signal if that is what a parent would get.
+    const bool as_parent = thread_group_leader(self) && thread_group_empty(self) && !ptrace_reparented(self);
+    return do_notify_parent(self, as_parent ? self->exit_signal : SIGCHLD);
+  }
   if (!thread_group_leader(self)) return true;
   return thread_group_empty(self) && do_notify_parent(self, self->exit_signal);
 }
@@ -137,6 +143,7 @@ void exit_notify(task_struct* self, bool group_dead) {
   LIST_HEAD(dead);
   {
     IrqOffWriteGuard guard(tasklist_lock);
+    if (!list_empty(&self->ptraced)) [[unlikely]] exit_ptrace(self, &dead);
     forget_children(self, &dead);
     if (group_dead) check_orphaned_pgrp(self->group_leader, self->group_leader->real_parent, self->group_leader);
     WRITE_ONCE(self->exit_state, EXIT_ZOMBIE);

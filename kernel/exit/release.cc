@@ -7,6 +7,7 @@
 #include "kernel/exit/exit.hh"
 #include "kernel/fork/task_memory.hh"
 #include "kernel/pid/pid.hh"
+#include "kernel/ptrace/ptrace.hh"
 #include "kernel/signal/internal.hh"
 #include "kernel/signal/queue.hh"
 #include "kernel/signal/signal.hh"
@@ -91,6 +92,7 @@ void release_task(task_struct* p) {
     atomic_long_dec(&p->real_cred->user->processes);
     {
       IrqOffWriteGuard guard(tasklist_lock);
+      if (p->ptrace) [[unlikely]] ptrace_unlink(p);
       leave_group(p);
       next = overdue_leader(p);
     }

@@ -15,8 +15,10 @@
 #include "kernel/exit/exit.hh"
 #include "kernel/pid/pid.hh"
 #include "kernel/pid/pidfd.hh"
+#include "kernel/ptrace/ptrace.hh"
 #include "kernel/sched/sched.hh"
-#include "kernel/signal/signal.hh"
+#include "kernel/signal/internal.hh"
+#include "kernel/signal/jobctl.hh"
 #include "kernel/sync/guards.hh"
 #include "kernel/sys/rusage.hh"
 #include "mm/uaccess.hh"
@@ -38,10 +40,13 @@ struct pid* pid_in_role(task_struct* p, pid_type type) {
 
 bool matches_pid(const WaitFor& w, task_struct* p) { return w.type == PIDTYPE_MAX || pid_in_role(p, w.type) == w.pid; }
 
+// As what a task is looked at: a child, or what the caller traces.
+enum class As : unsigned char { Child, Tracee };
+
 // W-6: a "clone child" is one whose exit signal is not SIGCHLD.
-bool eligible(const WaitFor& w, task_struct* p) {
+bool eligible(const WaitFor& w, task_struct* p, As as) {
   if (!matches_pid(w, p)) return false;
-  if (p->ptrace || (w.options & __WALL)) return true;
+  if (as == As::Tracee || (w.options & __WALL)) return true;
   return (p->exit_signal == SIGCHLD) != !!(w.options & __WCLONE);
 }
 
@@ -103,6 +108,18 @@ int report(Wait* w, task_struct* p) {
   return w->event->pid;
 }
 
+// W-16: the tracer of another process's child has had its report; now it is the real parent's.
+void hand_to_parent(task_struct* p) {
+  {
+    IrqOffWriteGuard guard(tasklist_lock);
+    ptrace_unlink(p);
+    const bool unwanted = do_notify_parent(p, p->exit_signal);
+    WRITE_ONCE(p->exit_state, unwanted ? EXIT_DEAD : EXIT_ZOMBIE);
+    if (!unwanted) return;
+  }
+  release_task(p);
+}
+
 // Section 10.1.
 int wait_zombie(Wait* w, task_struct* p) {
   if (!(w->what->options & WEXITED)) return 0;
@@ -110,9 +127,11 @@ int wait_zombie(Wait* w, task_struct* p) {
     set_exit_event(w->event, exit_status(p));
     return report(w, p);
   }
+  const bool leader = thread_group_leader(p);
+  const int state = p->ptrace && ptrace_reparented(p) && leader ? EXIT_TRACE : EXIT_DEAD;
   int zombie = EXIT_ZOMBIE;
-  if (!try_cmpxchg(&p->exit_state, &zombie, EXIT_DEAD)) return 0;  // W-14: somebody else has it
-  {
+  if (!try_cmpxchg(&p->exit_state, &zombie, state)) return 0;  // W-14: somebody else has it
+  if (state == EXIT_DEAD && leader) {
     IrqOffSpinGuard guard(current->sighand->siglock);
     add_to_waiter(current->signal, p);
   }
@@ -120,21 +139,33 @@ int wait_zombie(Wait* w, task_struct* p) {
   describe(w->event, p);
   set_exit_event(w->event, exit_status(p));
   if (w->event->usage) getrusage_of(p, RUSAGE_BOTH, w->event->usage);
-  release_task(p);
+  if (state == EXIT_TRACE)
+    hand_to_parent(p);
+  else
+    release_task(p);
   return w->event->pid;
 }
 
+// Where the code of the stop is that is to be told, null: p is in none. A tracer is told of each thread's.
+int* stop_code(task_struct* p, As as) {
+  if (as == As::Tracee) {
+    const unsigned long jobctl = READ_ONCE(p->jobctl);
+    return (jobctl & JOBCTL_TRACED) && !(jobctl & JOBCTL_LISTENING) ? &p->exit_code : nullptr;
+  }
+  return data_race(p->signal->flags) & SIGNAL_STOP_STOPPED ? &p->signal->group_exit_code : nullptr;
+}
+
 // W-17.
-int wait_stopped(Wait* w, task_struct* p) {
-  signal_struct* s = p->signal;
-  if (!(w->what->options & WUNTRACED) || !(data_race(s->flags) & SIGNAL_STOP_STOPPED)) return 0;
+int wait_stopped(Wait* w, task_struct* p, As as) {
+  if ((as == As::Child && !(w->what->options & WUNTRACED)) || !stop_code(p, as)) return 0;
   int sig;
   {
     IrqOffSpinGuard guard(p->sighand->siglock);
-    if (!(s->flags & SIGNAL_STOP_STOPPED) || !(sig = s->group_exit_code)) return 0;
-    if (!(w->what->options & WNOWAIT)) s->group_exit_code = 0;
+    int* code = stop_code(p, as);
+    if (!code || !(sig = *code)) return 0;
+    if (!(w->what->options & WNOWAIT)) WRITE_ONCE(*code, 0);
   }
-  w->event->code = CLD_STOPPED;
+  w->event->code = as == As::Tracee ? CLD_TRAPPED : CLD_STOPPED;
   w->event->status = sig << 8 | 0x7f;
   w->event->cause = sig;
   return report(w, p);
@@ -155,31 +186,51 @@ int wait_continued(Wait* w, task_struct* p) {
   return report(w, p);
 }
 
-int consider(Wait* w, task_struct* p) {
+int consider(Wait* w, task_struct* p, As as) {
   const int exit_state = READ_ONCE(p->exit_state);
-  if (exit_state == EXIT_DEAD || !eligible(*w->what, p)) return 0;
-  const bool delayed_leader = exit_state && !thread_group_empty(p);  // W-9
-  if (exit_state && !delayed_leader) return wait_zombie(w, p);
-  w->notask = 0;
-  if (int pid = wait_stopped(w, p)) return pid;
+  if (exit_state == EXIT_DEAD || !eligible(*w->what, p, as)) return 0;
+  if (exit_state == EXIT_TRACE) [[unlikely]] {  // W-7
+    if (as == As::Child) w->notask = 0;
+    return 0;
+  }
+  if (as == As::Child && p->ptrace && !ptrace_reparented(p)) as = As::Tracee;  // W-8
+  const bool delayed_leader = exit_state && thread_group_leader(p) && !thread_group_empty(p);  // W-9
+  if (exit_state && !delayed_leader) {
+    if (as == As::Tracee || !p->ptrace) return wait_zombie(w, p);
+    w->notask = 0;  // the tracer has to see it first
+    return 0;
+  }
+  // A tracer has nothing more to hear of a dead leader, but its end.
+  if (!delayed_leader || as == As::Child || (w->what->options & (WCONTINUED | WEXITED))) w->notask = 0;
+  if (int pid = wait_stopped(w, p, as)) return pid;
   return wait_continued(w, p);
 }
 
+// Its children, then its tracees (W-5).
 int scan_children(Wait* w, task_struct* parent) {
   task_struct* p;
-  list_for_each_entry(p, &parent->children, sibling) if (int pid = consider(w, p)) return pid;
+  list_for_each_entry(p, &parent->children, sibling) if (int pid = consider(w, p, As::Child)) return pid;
+  list_for_each_entry(p, &parent->ptraced, ptrace_entry) if (int pid = consider(w, p, As::Tracee)) return pid;
   return 0;
+}
+
+bool belongs_to_waiter(const Wait* w, const task_struct* parent) {
+  return parent == w->self || (!(w->what->options & __WNOTHREAD) && same_thread_group(parent, w->self));
+}
+
+// One number: a process as a child, a thread as a tracee.
+int scan_pid(Wait* w) {
+  task_struct* p = pid_task(w->what->pid, PIDTYPE_TGID);
+  if (p && belongs_to_waiter(w, p->real_parent)) {
+    if (int pid = consider(w, p, As::Child)) return pid;
+  }
+  p = pid_task(w->what->pid, PIDTYPE_PID);
+  return p && p->ptrace && belongs_to_waiter(w, p->parent) ? consider(w, p, As::Tracee) : 0;
 }
 
 // W-5.
 int scan(Wait* w) {
-  if (w->what->type == PIDTYPE_PID) {
-    task_struct* p = pid_task(w->what->pid, PIDTYPE_TGID);
-    if (!p) return 0;
-    task_struct* parent = p->real_parent;
-    bool mine = parent == w->self || (!(w->what->options & __WNOTHREAD) && same_thread_group(parent, w->self));
-    return mine ? consider(w, p) : 0;
-  }
+  if (w->what->type == PIDTYPE_PID) return scan_pid(w);
   if (int pid = scan_children(w, w->self)) return pid;
   if ((w->what->options & __WNOTHREAD) || w->self->signal->nr_threads == 1) return 0;
   task_struct* t;

@@ -13,6 +13,7 @@
 #include "kernel/fork/new_task.hh"
 #include "kernel/pid/pid_namespace.hh"
 #include "kernel/pid/pidfd.hh"
+#include "kernel/ptrace/ptrace.hh"
 #include "kernel/sched/sched.hh"
 #include "kernel/signal/jobctl.hh"
 #include "kernel/signal/multiprocess.hh"
@@ -89,6 +90,7 @@ Result<task_struct*> NewTask::publish(ForkSignals& signals) {
         become_thread();
       else
         become_process(signals);
+      if (current->ptrace) [[unlikely]] ptrace_init_task(t_, args_.flags, args_.trace_event);
       attach_pid(t_, PIDTYPE_PID);
       WRITE_ONCE(nr_threads, nr_threads + 1);
     }
@@ -115,33 +117,49 @@ Result<task_struct*> copy_process(const kernel_clone_args& args) {
 
 namespace {
 
-// Spec 20 section 16: until the child no longer uses our memory. Only a fatal signal ends the wait early.
-void wait_for_vfork_done(task_struct* child, completion* done) {
-  if (wait_for_completion_killable(done)) {
+// Spec 20 section 16: until the child no longer uses our memory. Only a fatal signal ends the wait early: then false.
+bool wait_for_vfork_done(task_struct* child, completion* done) {
+  const bool killed = wait_for_completion_killable(done);
+  if (killed) {
     SpinGuard guard(child->alloc_lock);
     child->vfork_done = nullptr;
   }
   put_task_struct(child);
+  return !killed;
+}
+
+// Steps 6, 7 and 9. The tracer hears of the child before the parent waits for it (F-99).
+pid_t start_vfork_child(task_struct* child, pid_t nr, int event) {
+  completion done;
+  init_completion(&done);
+  child->vfork_done = &done;
+  get_task_struct(child);
+  PidHold pid(get_pid(child->thread_pid));
+  struct pid* const number = child->thread_pid;
+  wake_up_new_task(child);
+  if (event) [[unlikely]] ptrace_event_pid(event, number);
+  if (wait_for_vfork_done(child, &done) && current->ptrace) [[unlikely]] ptrace_event_pid(PTRACE_EVENT_VFORK_DONE, number);
+  return nr;
 }
 
 }  // namespace
 
 Result<pid_t> kernel_clone(kernel_clone_args args) {
   if (pidfd_collides(args)) return fail(EINVAL);
+  if (current->ptrace) [[unlikely]] args.trace_event = ptrace_fork_event(args.flags, args.exit_signal);
   task_struct* child = TRY(copy_process(args));
   // The child may be gone as soon as it runs; its number is taken first.
   const pid_t nr = pid_vnr(child->thread_pid);
   if (args.flags & CLONE_PARENT_SETTID) (void)put_user(nr, args.parent_tid);  // a fault is ignored
-  if (!(args.flags & CLONE_VFORK)) {
+  if (args.flags & CLONE_VFORK) return start_vfork_child(child, nr, args.trace_event);
+  if (!args.trace_event) [[likely]] {
     wake_up_new_task(child);
     return nr;
   }
-  completion done;
-  init_completion(&done);
-  child->vfork_done = &done;
-  get_task_struct(child);
+  PidHold pid(get_pid(child->thread_pid));
+  struct pid* const number = child->thread_pid;
   wake_up_new_task(child);
-  wait_for_vfork_done(child, &done);
+  ptrace_event_pid(args.trace_event, number);
   return nr;
 }
 

@@ -14,6 +14,7 @@ struct kernel_clone_args {
   const int* set_tid = nullptr;  // kernel memory, innermost level first
   size_t set_tid_size = 0;
   int cgroup = -1;
+  int trace_event = 0;  // kernel_clone's: PTRACE_EVENT_* that the caller's tracer asked for; the child is traced then
   bool io_thread = false, kthread = false, idle = false;
   int (*fn)(void*) = nullptr;  // kernel function to run instead of returning to user mode
   void* fn_arg = nullptr;

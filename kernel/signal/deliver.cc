@@ -4,6 +4,7 @@
 #include <linux/task_work.h>
 
 #include "kernel/exit/exit.hh"
+#include "kernel/ptrace/ptrace.hh"
 #include "kernel/signal/internal.hh"
 #include "kernel/signal/jobctl.hh"
 #include "kernel/signal/queue.hh"
@@ -83,14 +84,15 @@ void rearm_timer(task_struct* self, kernel_siginfo* info) {
 
 }  // namespace
 
-int dequeue_signal(task_struct* self, u64 mask, kernel_siginfo* info) {
+int dequeue_signal(task_struct* self, u64 mask, kernel_siginfo* info, pid_type* type) {
   sigpending* from = &self->pending;
   int sig = next_signal(from, mask);
   if (!sig) sig = next_signal(from = &self->signal->shared_pending, mask);
+  if (type) *type = from == &self->pending ? PIDTYPE_PID : PIDTYPE_TGID;
   if (sig) collect(from, sig, info);
   recalc_sigpending();
   if (!sig) return 0;
-  if (in_set(kSigStops, sig)) WRITE_ONCE(self->jobctl, self->jobctl | JOBCTL_STOP_DEQUEUED);
+  if (in_set(kSigStops, sig)) jobctl_set(self, JOBCTL_STOP_DEQUEUED);
   rearm_timer(self, info);
   return sig;
 }
@@ -135,7 +137,9 @@ bool report_continue_event(task_struct* self) {
   WRITE_ONCE(s->flags, s->flags & ~SIGNAL_CLD_MASK);
   spin_unlock_irq(&self->sighand->siglock);
   ReadGuard guard(tasklist_lock);
-  do_notify_parent_cldstop(self, why);
+  do_notify_parent_cldstop(self, Told::RealParent, why);
+  // The leader's tracer, if it is another process, hears of it too.
+  if (task_struct* leader = self->group_leader; ptrace_reparented(leader)) do_notify_parent_cldstop(leader, Told::Tracer, why);
   return true;
 }
 
@@ -177,9 +181,19 @@ Next next_action(task_struct* self, ksignal* ksig) {
       return Next::Fatal;
     }
     if ((self->jobctl & JOBCTL_STOP_PENDING) && do_signal_stop(0)) return Next::Again;
+    if (self->jobctl & JOBCTL_TRAP_MASK) {
+      do_jobctl_trap();
+      spin_unlock_irq(&self->sighand->siglock);
+      return Next::Again;
+    }
+    pid_type type = PIDTYPE_PID;
     ksig->sig = dequeue_synchronous_signal(&ksig->info);
-    if (!ksig->sig) ksig->sig = dequeue_signal(self, self->blocked.sig[0], &ksig->info);
+    if (!ksig->sig) ksig->sig = dequeue_signal(self, self->blocked.sig[0], &ksig->info, &type);
     if (!ksig->sig) return Next::None;
+    if (self->ptrace && ksig->sig != SIGKILL) [[unlikely]] {  // step 8
+      ksig->sig = ptrace_signal(ksig->sig, &ksig->info, type);
+      if (!ksig->sig) continue;
+    }
     if (Next next = act_on(self, ksig); next != Next::None) return next;
   }
 }
@@ -238,5 +252,5 @@ void exit_signals(task_struct* self) {
   }
   if (!stop_completed) return;
   ReadGuard guard(tasklist_lock);
-  do_notify_parent_cldstop(self, CLD_STOPPED);
+  do_notify_parent_cldstop(self, Told::RealParent, CLD_STOPPED);
 }

@@ -6,6 +6,7 @@
 #include "arch/contract/arch.hh"
 #include "kernel/entry/rseq.hh"
 #include "kernel/entry/syscall.hh"
+#include "kernel/ptrace/ptrace.hh"
 #include "kernel/signal/altstack.hh"
 #include "kernel/signal/sets.hh"
 #include "mm/uaccess.hh"
@@ -137,10 +138,11 @@ void fix_result_without_handler(pt_regs* regs) {
 void handle_signal(const ksignal& ksig, pt_regs* regs) {
   fix_result_for_handler(regs, ksig);  // before the frame is built: sigreturn executes the call again (E-32)
   rseq_signal_deliver(regs);
-  if (setup_frame(ksig, regs))
-    signal_delivered(ksig);
-  else
-    force_sigsegv(ksig.sig);
+  const bool stepping = test_thread_flag(TIF_SINGLESTEP);
+  if (stepping) [[unlikely]] user_disable_single_step(current);  // the trap flag is not to get into the frame
+  if (!setup_frame(ksig, regs)) return force_sigsegv(ksig.sig);
+  signal_delivered(ksig);
+  if (stepping) [[unlikely]] ptrace_handler_entered();
 }
 
 }  // namespace

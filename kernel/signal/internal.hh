@@ -5,6 +5,7 @@
 
 enum class Wake : unsigned char { Normal, Fatal };
 void signal_wake_up(task_struct* t, Wake how);  // siglock (S-23)
+void signal_wake_up_state(task_struct* t, unsigned state);  // the same with TASK_INTERRUPTIBLE and these; jobctl is the caller's
 int send_signal_locked(int sig, kernel_siginfo* info, task_struct* t, pid_type type);  // siglock
 // The same with siginfo that is in the receiver's terms already: what the kernel says of a child. Force: S-12.
 enum class Force : unsigned char { No, Yes };
@@ -12,7 +13,7 @@ int send_translated_locked(int sig, kernel_siginfo* info, task_struct* t, pid_ty
 bool has_pending_signals(const task_struct* t);  // siglock: what SIGPENDING is to say (S-6)
 void recalc_sigpending_tsk(task_struct* t);      // siglock: may set it, never clears
 void retarget_shared_pending(task_struct* self, u64 which);  // siglock: others take what self no longer does (S-32)
-int dequeue_signal(task_struct* self, u64 mask, kernel_siginfo* info);  // siglock; 0: none. mask: blocked ones
+int dequeue_signal(task_struct* self, u64 mask, kernel_siginfo* info, pid_type* type = nullptr);  // siglock; 0: none. mask: blocked ones
 int dequeue_synchronous_signal(kernel_siginfo* info);                   // siglock (S-30)
 void fill_child_info(kernel_siginfo* info, task_struct* child, int sig, task_struct* parent);  // all but code and status
 void wake_up_parent(task_struct* child, task_struct* parent);  // its waiters look again

@@ -38,14 +38,19 @@ void kick_process(task_struct* t) {
   if (cpu != arch::cpu_id() && task_curr(t)) arch::send_ipi(cpu, arch::Ipi::Reschedule);
 }
 
-void signal_wake_up(task_struct* t, Wake how) {
-  unsigned state = TASK_INTERRUPTIBLE;
-  if (how == Wake::Fatal) {
-    WRITE_ONCE(t->jobctl, t->jobctl & ~JOBCTL_STOPPED);
-    state |= TASK_WAKEKILL | __TASK_TRACED;
-  }
+void signal_wake_up_state(task_struct* t, unsigned state) {
   set_tsk_thread_flag(t, TIF_SIGPENDING);
-  if (t != current && !wake_up_state(t, state)) kick_process(t);
+  if (t != current && !wake_up_state(t, state | TASK_INTERRUPTIBLE)) kick_process(t);
+}
+
+// A tracee that its tracer works on stays asleep; letting go, the tracer wakes it.
+void signal_wake_up(task_struct* t, Wake how) {
+  unsigned state = 0;
+  if (how == Wake::Fatal && !(t->jobctl & JOBCTL_PTRACE_FROZEN)) {
+    jobctl_clear(t, JOBCTL_STOPPED | JOBCTL_TRACED);
+    state = TASK_WAKEKILL | __TASK_TRACED;
+  }
+  signal_wake_up_state(t, state);
 }
 
 // ---- Does it count? -------------------------------------------------------------------------------------------------
@@ -78,7 +83,7 @@ bool prepare_signal(int sig, task_struct* p, bool force) {
 bool wants_signal(int sig, task_struct* t) {
   if (sigismember(&t->blocked, sig) || (READ_ONCE(t->flags) & PF_EXITING)) return false;
   if (sig == SIGKILL) return true;
-  if (t->jobctl & JOBCTL_STOPPED) return false;
+  if (t->jobctl & (JOBCTL_STOPPED | JOBCTL_TRACED)) return false;
   return task_curr(t) || !test_tsk_thread_flag(t, TIF_SIGPENDING);
 }
 
@@ -102,7 +107,7 @@ void kill_group(signal_struct* s, task_struct* p, int sig) {
   s->group_stop_count = 0;
   task_struct* t;
   for_each_thread(p, t) {
-    task_clear_jobctl_pending(t);
+    task_clear_jobctl_pending(t, JOBCTL_PENDING_MASK);
     sigaddset(&t->pending.signal, SIGKILL);
     signal_wake_up(t, Wake::Fatal);
   }
@@ -300,7 +305,7 @@ void zap_other_threads(task_struct* p) {
   task_struct* t;
   for_each_thread(p, t) {
     if (t == p) continue;
-    task_clear_jobctl_pending(t);
+    task_clear_jobctl_pending(t, JOBCTL_PENDING_MASK);
     if (READ_ONCE(t->exit_state)) continue;
     sigaddset(&t->pending.signal, SIGKILL);
     signal_wake_up(t, Wake::Fatal);

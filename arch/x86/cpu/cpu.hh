@@ -24,6 +24,7 @@ struct Cpu {
   task_struct* fpu_owner;  // whose FPU state the registers hold; null: nobody's
   mm_struct* loaded_mm;
   unsigned long loaded_fsbase, loaded_gsbase;
+  void* loaded_debug;  // whose debug registers are armed; null: nobody's
   u64 timer_deadline;  // ns; ~0: none
   u32 apic_id;
   alignas(16) u64 gdt[16];

@@ -205,6 +205,43 @@ size_t fpu_frame_size() {
   return (size + 63) & ~size_t{63};
 }
 
+size_t fpu_regset_size() { return features.xsave_size; }
+
+// Components that are in their initial state have what an earlier XSAVE left in the image: shown as they are, zero.
+static void clear_initial_components(void* image) {
+  const u64 present = header_of(image).xstate_bv;
+  materialise_legacy(image);
+  for (u32 i = 2; i < 63; i++) {
+    if (!(features.xcr0 >> i & 1) || (present >> i & 1)) continue;
+    const CpuidRegs where = cpuid(0xd, i);
+    memset(static_cast<char*>(image) + where.ebx, 0, where.eax);
+  }
+  header_of(image).xstate_bv = present;
+}
+
+void fpu_regset_get(const task_struct* t, void* to) {
+  memcpy(to, t->thread.fpu_state, features.xsave_size);
+  if (!features.xsave) return;
+  clear_initial_components(to);
+  memset(static_cast<char*>(to) + kSwReserved, 0, kLegacySize - kSwReserved);
+  memcpy(static_cast<char*>(to) + kSwReserved, &features.xcr0, sizeof features.xcr0);  // debuggers ask here what there is
+}
+
+Result<void> fpu_regset_set(task_struct* t, const void* from, size_t n) {
+  if (static_cast<const Legacy*>(from)->mxcsr & ~mxcsr_mask) return fail(EINVAL);
+  char* image = static_cast<char*>(t->thread.fpu_state);
+  if (features.xsave && n > kLegacySize) {
+    const auto& h = *reinterpret_cast<const Header*>(static_cast<const char*>(from) + kLegacySize);
+    u64 reserved = h.xcomp_bv;
+    for (u64 r : h.reserved) reserved |= r;
+    if ((h.xstate_bv & ~features.xcr0) || reserved) return fail(EINVAL);
+  }
+  memcpy(image, from, n);
+  if (features.xsave && n == kLegacySize) header_of(image).xstate_bv |= 3;
+  t->thread.fpu_cpu = -1;  // no CPU's registers are this any more
+  return {};
+}
+
 // What a frame's readers look for behind the legacy state and behind all of it. 0 or -EFAULT.
 static long write_frame_marks(unsigned long addr) {
   const SwBytes sw = {.magic1 = kMagic1,

@@ -9,6 +9,7 @@
 
 #include "arch/x86/cpu/cpu.hh"
 #include "arch/x86/cpu/fpu.hh"
+#include "arch/x86/task/debug.hh"
 #include "arch/x86/task/tls.hh"
 #include "kernel/fork/fork.hh"
 #include "kernel/sync/guards.hh"
@@ -59,6 +60,7 @@ Result<void> copy_thread(task_struct* child, task_struct* parent, const kernel_c
   t.fpu_state = nullptr;
   t.fpu_cpu = -1;
   t.trap_nr = t.error_code = t.cr2 = 0;
+  t.debug = nullptr;
   if (!args.kthread && !args.idle) {
     t.fpu_state = kmalloc(fpu_image_size(), GFP_KERNEL);
     if (!t.fpu_state) return fail(ENOMEM);
@@ -84,6 +86,7 @@ Result<void> copy_thread(task_struct* child, task_struct* parent, const kernel_c
 void exit_thread(task_struct* t) {
   kfree(t->thread.fpu_state);
   t->thread.fpu_state = nullptr;
+  if (t->thread.debug) [[unlikely]] free_debug_registers(t);
 }
 
 unsigned long task_pc(const task_struct* t) { return reinterpret_cast<const SwitchFrame*>(t->thread.sp)->ret; }

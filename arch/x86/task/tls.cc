@@ -44,6 +44,7 @@ void switch_segments_slow(Cpu& cpu, task_struct* prev, task_struct* next) {
   asm volatile("movw %w0, %%ds; movw %w1, %%es; movw %w2, %%fs" ::"r"(n.ds), "r"(n.es), "r"(n.fsindex) : "memory");
   load_gs_selector(n.gsindex);
   load_bases(cpu, n);
+  switch_debug_registers(cpu, n);
 }
 
 }  // namespace x86
@@ -77,11 +78,16 @@ void flush_thread() {
   asm volatile("movw %w0, %%ds; movw %w0, %%es; movw %w0, %%fs" ::"r"(0));
   load_gs_selector(0);
   load_bases(this_cpu(), t);
+  kfree(t.debug);
+  t.debug = nullptr;
+  switch_debug_registers(this_cpu(), t);
 }
 
 }  // namespace arch
 
 namespace x86 {
+
+static_assert(offsetof(thread_struct, es) == offsetof(thread_struct, fsindex) + 6);  // switch_segments reads them as one
 
 static long set_gs(unsigned long base) {
   if (base >= kUserTop) return -EPERM;

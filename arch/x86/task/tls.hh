@@ -7,6 +7,7 @@ namespace x86 {
 
 // Selectors in the registers -> t.thread; a base that came with a selector is no longer the recorded one.
 void save_segments(task_struct& t);
+void switch_debug_registers(Cpu& cpu, const thread_struct& next);  // debug.cc; interrupts off
 void switch_segments_slow(Cpu& cpu, task_struct* prev, task_struct* next);
 
 inline unsigned read_selectors() {
@@ -18,7 +19,10 @@ inline unsigned read_selectors() {
 // Interrupts off, current still prev. 64-bit programs leave all selectors 0; then only the bases can differ.
 inline void switch_segments(Cpu& cpu, task_struct* prev, task_struct* next) {
   const thread_struct& n = next->thread;
-  if (read_selectors() | n.fsindex | n.gsindex | n.ds | n.es) [[unlikely]]
+  u64 selectors;
+  __builtin_memcpy(&selectors, &n.fsindex, sizeof selectors);  // all four
+  const auto debug = reinterpret_cast<unsigned long>(n.debug) | reinterpret_cast<unsigned long>(cpu.loaded_debug);
+  if (read_selectors() | selectors | debug) [[unlikely]]
     return switch_segments_slow(cpu, prev, next);
   if (!n.fpu_state) return;  // never sees user mode
   if (cpu.loaded_fsbase != n.fsbase) wrmsr(kMsrFsBase, cpu.loaded_fsbase = n.fsbase);

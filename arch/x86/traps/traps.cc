@@ -13,6 +13,7 @@
 #include "arch/x86/dev/serial.hh"
 #include "arch/x86/mm/layout.hh"
 #include "arch/x86/mm/tlb.hh"
+#include "arch/x86/task/debug.hh"
 #include "arch/x86/traps/oops.hh"
 #include "kernel/entry/entry.hh"
 #include "mm/mm_struct.hh"
@@ -164,6 +165,7 @@ extern "C" u32 x86_exception_status(unsigned vector, u32 error) {
     case 1: {
       unsigned long dr6;
       asm volatile("mov %%dr6, %0; mov %1, %%dr6" : "=&r"(dr6) : "r"(0xffff0ff0ul));
+      note_debug_exception(dr6);
       return static_cast<u32>(dr6) & 0x400f;
     }
     case 16: {

@@ -8,6 +8,7 @@ struct thread_struct {
 	unsigned long sp; /* kernel stack pointer; the switch frame of spec 22 section 5.1 lies there */
 	unsigned long fsbase, gsbase; /* truth while the matching selector is 0 (spec 22 C-54) */
 	unsigned short fsindex, gsindex, ds, es;
+	void *debug;     /* debug registers that a tracer has set (task/debug.cc); NULL: none */
 	int fpu_cpu;     /* CPU whose registers may still hold our FPU state; -1: none */
 	void *fpu_state; /* XSAVE or FXSAVE image; NULL in kernel threads */
 	/* The last exception taken in user mode, as a signal frame reports it (spec 10 B-29). */
