@@ -60,6 +60,7 @@ int show_pid_stat(seq_file* m, task_struct* t);
 int show_pid_statm(seq_file* m, task_struct* t);
 int show_pid_status(seq_file* m, task_struct* t);
 int show_pid_maps(seq_file* m, task_struct* t);
+int show_pid_timers(seq_file* m, task_struct* t);  // kernel/time
 int show_meminfo(seq_file* m);
 int show_proc_stat(seq_file* m);
 extern const ProcDir kSysctlDirs[];

@@ -155,6 +155,10 @@ Result<path> root_link(task_struct* t) { return fs_link(t, get_fs_root); }
 constexpr PidEntry text(const char* name, umode_t mode, int (*show)(seq_file*, task_struct*)) {
   return {name, PidKind::File, mode, show, nullptr, nullptr, nullptr, true};
 }
+// Of the process alone, not of its threads.
+constexpr PidEntry process_text(const char* name, umode_t mode, int (*show)(seq_file*, task_struct*)) {
+  return {name, PidKind::File, mode, show, nullptr, nullptr, nullptr, false};
+}
 constexpr PidEntry link(const char* name, Result<path> (*to)(task_struct*)) {
   return {name, PidKind::Link, 0777, nullptr, to, nullptr, nullptr, true};
 }
@@ -214,6 +218,7 @@ constinit const PidEntry kPidEntries[] = {
     text("statm", 0444, show_pid_statm),
     text("status", 0444, show_pid_status),
     directory("task", 0555, false),
+    process_text("timers", 0444, show_pid_timers),
     text("wchan", 0444, show_wchan),
     {},
 };

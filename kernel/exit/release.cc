@@ -12,6 +12,7 @@
 #include "kernel/signal/queue.hh"
 #include "kernel/signal/signal.hh"
 #include "kernel/sync/guards.hh"
+#include "kernel/time/cpu_timers.hh"
 
 namespace {
 
@@ -54,6 +55,7 @@ void leave_group(task_struct* p) {
   tty_struct* tty = nullptr;
   {
     SpinGuard guard(sighand->siglock);
+    cpu_timers_exit(p);
     if (leader) {
       tty = std::exchange(s->tty, nullptr);
     } else {

@@ -70,6 +70,7 @@ struct signal_struct {
   bool is_child_subreaper, has_child_subreaper;
   struct list_head posix_timers;  // siglock
   int next_posix_timer_id;
+  struct hlist_head cpu_timers;  // siglock: armed on this process's CPU clocks or its threads', by whomever
   struct hrtimer real_timer;     // ITIMER_REAL
   ktime_t it_real_incr;
   ItimerCpu it[2];               // virtual, prof

@@ -9,34 +9,13 @@
 #include "kernel/entry/syscall.hh"
 #include "kernel/pid/pid.hh"
 #include "kernel/sched/sched.hh"
+#include "kernel/signal/signal.hh"
 #include "kernel/sync/guards.hh"
+#include "kernel/time/cpu_timers.hh"
 #include "kernel/time/time.hh"
 #include "kernel/time/user_time.hh"
 
 namespace {
-
-// A negative clock id names the CPU-time clock of a process or thread: ~pid in the upper 29 bits, bit 2 thread.
-inline constexpr int kCpuClockThread = 4, kCpuClockKind = 3, kCpuClockSched = 2;
-
-Result<u64> process_cpu_time(task_struct* t) {
-  u64 utime, stime;
-  thread_group_cputime_adjusted(t, &utime, &stime);
-  return utime + stime;
-}
-
-Result<u64> other_cpu_clock(int clock) {
-  if ((clock & kCpuClockKind) > kCpuClockSched) return fail(EINVAL);
-  const pid_t pid = ~(clock >> 3);
-  RcuReadGuard rcu;
-  task_struct* t = pid ? find_task_by_vpid(pid) : static_cast<task_struct*>(current);
-  if (!t) return fail(EINVAL);
-  if (clock & kCpuClockThread) {
-    if (!same_thread_group(t, current)) return fail(EINVAL);
-    return task_sched_runtime(t);
-  }
-  if (!thread_group_leader(t) && t != current) return fail(EINVAL);
-  return process_cpu_time(t);
-}
 
 // Now, in ns, by any clock that can be read.
 Result<u64> read_clock(int clock) {
@@ -50,9 +29,7 @@ Result<u64> read_clock(int clock) {
     case CLOCK_TAI: return static_cast<u64>(ktime_get_clocktai());
     case CLOCK_REALTIME_COARSE: return static_cast<u64>(ktime_get_coarse_real());
     case CLOCK_MONOTONIC_COARSE: return static_cast<u64>(ktime_get_coarse());
-    case CLOCK_PROCESS_CPUTIME_ID: return process_cpu_time(current);
-    case CLOCK_THREAD_CPUTIME_ID: return task_sched_runtime(current);
-    default: return clock < 0 ? other_cpu_clock(clock) : fail(EINVAL);
+    default: return read_cpu_clock(clock);
   }
 }
 
@@ -60,8 +37,11 @@ Result<s64> resolution(int clock) {
   switch (clock) {
     case CLOCK_REALTIME_COARSE:
     case CLOCK_MONOTONIC_COARSE: return static_cast<s64>(TICK_NSEC);
-    default: TRY(read_clock(clock)); return 1;
+    default: break;
   }
+  TRY(read_clock(clock));
+  auto cpu = CpuClock::of_id(clock);
+  return cpu && cpu->kind != CpuClockKind::Runtime ? static_cast<s64>(TICK_NSEC) : 1;
 }
 
 bool can_sleep_on(int clock) {
@@ -72,8 +52,9 @@ long sleep_on(int clock, int flags, const __kernel_timespec __user* request, __k
   auto ts = get_timespec(request);
   if (!ts) return ts.error().neg();
   const bool absolute = flags & TIMER_ABSTIME;
-  current->restart_block.fn = nullptr;
+  current->restart_block.fn = do_no_restart_syscall;
   current->restart_block.nanosleep.rmtp = absolute ? nullptr : rest;
+  if (!can_sleep_on(clock)) return cpu_clock_nanosleep(clock, flags, static_cast<u64>(timespec64_to_ktime(*ts)));
   return hrtimer_nanosleep(timespec64_to_ktime(*ts), absolute ? HRTIMER_MODE_ABS : HRTIMER_MODE_REL, clock);
 }
 
@@ -96,6 +77,7 @@ SYSCALL_DEFINE2(clock_getres, int, clock, __kernel_timespec __user*, to) {
 }
 
 SYSCALL_DEFINE2(clock_settime, int, clock, const __kernel_timespec __user*, from) {
+  if (clock < 0 && read_cpu_clock(clock)) return -EPERM;  // nobody may turn back what somebody has used
   if (clock != CLOCK_REALTIME) return -EINVAL;
   __kernel_timespec u;
   if (copy_from_user(&u, from, sizeof(u))) return -EFAULT;
@@ -111,7 +93,8 @@ SYSCALL_DEFINE2(nanosleep, const __kernel_timespec __user*, request, __kernel_ti
 
 SYSCALL_DEFINE4(clock_nanosleep, int, clock, int, flags, const __kernel_timespec __user*, request,
                 __kernel_timespec __user*, rest) {
-  if (!can_sleep_on(clock)) return clock == CLOCK_THREAD_CPUTIME_ID || !read_clock(clock) ? -EINVAL : -EOPNOTSUPP;
+  const bool cpu_time = clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID;  // the thread's own clock is only there by its number
+  if (!can_sleep_on(clock) && !cpu_time) return read_clock(clock) ? -EOPNOTSUPP : -EINVAL;
   return sleep_on(clock, flags, request, rest);
 }
 

@@ -1,5 +1,5 @@
 // setitimer(2), getitimer(2), alarm(2), and what the tick checks of a process's CPU time: ITIMER_VIRTUAL, ITIMER_PROF,
-// RLIMIT_CPU. signal->it and real_timer's setting are guarded by siglock.
+// RLIMIT_CPU, all counted in ticks. signal->it and real_timer's setting are guarded by siglock.
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/jiffies.h>
 #include <linux/sched.h>
@@ -28,11 +28,7 @@ s64 real_remaining(signal_struct* s) {
   return left > 0 ? left : NSEC_PER_USEC;
 }
 
-u64 cpu_time(task_struct* t, int which) {
-  u64 utime, stime;
-  thread_group_cputime_adjusted(t, &utime, &stime);
-  return which == kVirtual ? utime : utime + stime;
-}
+u64 cpu_time(int which, const TaskTimes& t) { return which == kVirtual ? t.utime : t.utime + t.stime; }
 
 Setting cpu_setting(signal_struct* s, int which, u64 now) {
   const ItimerCpu& it = s->it[which - 1];
@@ -47,7 +43,7 @@ Setting get_setting(int which) {
     IrqOffSpinGuard g(current->sighand->siglock);
     return {real_remaining(s), s->it_real_incr};
   }
-  const u64 now = cpu_time(current, which);
+  const u64 now = cpu_time(which, thread_group_cputime(current));
   IrqOffSpinGuard g(current->sighand->siglock);
   return cpu_setting(s, which, now);
 }
@@ -70,7 +66,7 @@ Setting set_real(const Setting& wanted) {
 }
 
 Setting set_cpu(int which, const Setting& wanted) {
-  const u64 now = cpu_time(current, which);
+  const u64 now = cpu_time(which, thread_group_cputime(current));
   IrqOffSpinGuard g(current->sighand->siglock);
   signal_struct* s = current->signal;
   const Setting old = cpu_setting(s, which, now);
@@ -116,18 +112,16 @@ enum hrtimer_restart it_real_fn(hrtimer* t) {
   return HRTIMER_RESTART;
 }
 
-void run_posix_cpu_timers(task_struct* t) {
+bool process_itimers_armed(const signal_struct* s) {
+  return READ_ONCE(s->it[0].expires) || READ_ONCE(s->it[1].expires) || READ_ONCE(s->rlim[RLIMIT_CPU].rlim_cur) != RLIM_INFINITY;
+}
+
+void run_process_itimers(task_struct* t, const TaskTimes& times) {
   signal_struct* s = t->signal;
-  if (!s || (t->flags & (PF_KTHREAD | PF_EXITING))) return;
-  if (!READ_ONCE(s->it[0].expires) && !READ_ONCE(s->it[1].expires) &&
-      READ_ONCE(s->rlim[RLIMIT_CPU].rlim_cur) == RLIM_INFINITY)
-    return;
-  u64 utime, stime;
-  thread_group_cputime_adjusted(t, &utime, &stime);
   unsigned long flags;
   if (!lock_task_sighand(t, &flags)) return;
-  const bool virt = expire(s->it[0], utime), prof = expire(s->it[1], utime + stime);
-  const int limit = cpu_limit_signal(s, utime + stime);
+  const bool virt = expire(s->it[0], cpu_time(kVirtual, times)), prof = expire(s->it[1], cpu_time(kProf, times));
+  const int limit = cpu_limit_signal(s, cpu_time(kProf, times));
   unlock_task_sighand(t, flags);
   if (virt) signal_group(t, SIGVTALRM);
   if (prof) signal_group(t, SIGPROF);

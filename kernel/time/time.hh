@@ -45,7 +45,11 @@ void clock_was_set();      // CLOCK_REALTIME jumped
 void run_local_timers();
 unsigned long timer_next_expiry();      // jiffies, of timers that may end idling; only with timer_any_pending()
 bool timer_any_pending();
-void run_posix_cpu_timers(task_struct* t);  // from the tick: ITIMER_VIRTUAL, ITIMER_PROF, RLIMIT_CPU
+void run_posix_cpu_timers(task_struct* t);  // from the tick: all that goes by t's CPU time, RLIMIT_CPU and RLIMIT_RTTIME too
+struct TaskTimes;
+struct signal_struct;
+bool process_itimers_armed(const signal_struct* s);  // ITIMER_VIRTUAL, ITIMER_PROF, RLIMIT_CPU. No lock
+void run_process_itimers(task_struct* t, const TaskTimes& times);
 
 void timekeeping_init();
 void timekeeping_exit(LeakReport& report);
@@ -56,7 +60,6 @@ void hrtimers_exit(LeakReport& report);
 
 // How a sleep of `clock` goes and is restarted; nanosleep, clock_nanosleep.
 long hrtimer_nanosleep(ktime_t time, hrtimer_mode mode, int clock);
-long posix_cpu_clock_get(int clock, u64* ns);  // CPU-time clocks, any process; 0 or -EINVAL
 
 // Interval timers of a process that goes away or executes a program (kernel/exit, kernel/exec).
 void exit_itimers(task_struct* leader);  // POSIX timers of the group; task context
