@@ -74,8 +74,7 @@ SignalView view_signal(task_struct* t) {
 struct Ids {
   int pid, tgid, ppid, pgid, sid, tracer;
 };
-Ids view_ids(task_struct* t) {
-  pid_namespace* ns = task_active_pid_ns(current);
+Ids view_ids(task_struct* t, pid_namespace* ns) {
   RcuReadGuard rcu;
   Ids ids{task_pid_nr_ns(t, PIDTYPE_PID, ns), task_pid_nr_ns(t, PIDTYPE_TGID, ns), 0, 0, 0, 0};
   if (!READ_ONCE(t->sighand)) return ids;
@@ -118,7 +117,23 @@ void status_memory(seq_file* m, mm_struct* mm) {
   seq_puts(m, "HugetlbPages:\t       0 kB\nCoreDumping:\t0\nTHP_enabled:\t0\n");
 }
 
-void status_credentials(seq_file* m, task_struct* t, const Ids& ids) {
+// The numbers in the namespace of the mount and in each below it, down to the task's own.
+void status_nested_ids(seq_file* m, task_struct* t) {
+  constexpr struct {
+    const char* title;
+    pid_type type;
+  } kRows[] = {{"\nNStgid:", PIDTYPE_TGID}, {"\nNSpid:", PIDTYPE_PID}, {"\nNSpgid:", PIDTYPE_PGID}, {"\nNSsid:", PIDTYPE_SID}};
+  RcuReadGuard rcu;
+  const struct pid* own = rcu_dereference(t->thread_pid);
+  for (const auto& row : kRows) {
+    seq_puts(m, row.title);
+    for (unsigned level = proc_pid_ns(m)->level; own && level <= own->level; level++)
+      seq_printf(m, "\t%d", task_pid_nr_ns(t, row.type, own->numbers[level].ns));
+  }
+  seq_putc(m, '\n');
+}
+
+void status_credentials(seq_file* m, task_struct* t) {
   RcuReadGuard rcu;
   const struct cred* c = rcu_dereference(t->real_cred);
   seq_printf(m, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid.val, c->euid.val, c->suid.val, c->fsuid.val, c->gid.val,
@@ -131,7 +146,7 @@ void status_credentials(seq_file* m, task_struct* t, const Ids& ids) {
   seq_printf(m, "FDSize:\t%u\nGroups:\t", fds);
   for (int i = 0; c->groups && i < c->groups->ngroups; i++) seq_printf(m, "%s%u", i ? " " : "", c->groups->gid[i].val);
   seq_putc(m, ' ');
-  seq_printf(m, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", ids.tgid, ids.pid, ids.pgid, ids.sid);
+  status_nested_ids(m, t);
 }
 
 void status_capabilities(seq_file* m, task_struct* t) {
@@ -158,7 +173,7 @@ void print_cpu_list(seq_file* m, unsigned long mask) {
 }  // namespace
 
 int show_pid_status(seq_file* m, task_struct* t) {
-  Ids ids = view_ids(t);
+  Ids ids = view_ids(t, proc_pid_ns(m));
   SignalView sig = view_signal(t);
   MmRef mm(t);
   char comm[TASK_COMM_LEN];
@@ -172,7 +187,7 @@ int show_pid_status(seq_file* m, task_struct* t) {
   }
   seq_printf(m, "\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", state_name(task_state_to_char(t)), ids.tgid,
              ids.pid, ids.ppid, ids.tracer);
-  status_credentials(m, t, ids);
+  status_credentials(m, t);
   if (mm) status_memory(m, mm.get());
   seq_printf(m, "Threads:\t%d\nSigQ:\t%d/%lu\nSigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n",
              sig.threads, sig.queued, rlimit_of(t, RLIMIT_SIGPENDING), static_cast<u64>(t->pending.signal.sig[0]), sig.shared_pending,
@@ -188,7 +203,7 @@ int show_pid_status(seq_file* m, task_struct* t) {
 }
 
 int show_pid_stat(seq_file* m, task_struct* t) {
-  Ids ids = view_ids(t);
+  Ids ids = view_ids(t, proc_pid_ns(m));
   SignalView sig = view_signal(t);
   MmRef mm(t);
   bool whole = thread_group_leader(t) && !proc_inode(file_inode(m->file))->thread;

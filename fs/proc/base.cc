@@ -28,6 +28,12 @@ class TaskRef {
   task_struct* t_;
 };
 
+task_struct* find_get_task(int nr, const super_block* sb) {
+  RcuReadGuard rcu;
+  task_struct* t = find_task_by_pid_ns(nr, proc_pid_ns(sb));
+  return t ? get_task_struct(t) : nullptr;
+}
+
 // ---- Files -----------------------------------------------------------------------------------------------------------------
 
 int show_entry(seq_file* m, void*) {
@@ -194,7 +200,7 @@ Result<dentry*> task_lookup(inode* dir, std::string_view name, dentry* parent) {
   TaskRef leader(get_proc_task(dir));
   int nr = number(name);
   if (!leader || nr <= 0) return fail(ENOENT);
-  TaskRef t(find_get_task_by_vpid(nr));
+  TaskRef t(find_get_task(nr, dir->i_sb));
   if (!t || !same_thread_group(t.get(), leader.get())) return fail(ENOENT);
   return lookup_pid_dir(parent, nr, true);
 }
@@ -212,7 +218,7 @@ int task_iterate(file* f, dir_context* ctx) {
       task_struct* t;
       for_each_thread(leader.get(), t) {
         if (at++ != skip) continue;
-        nr = task_pid_vnr(t);
+        nr = task_pid_nr_ns(t, PIDTYPE_PID, proc_pid_ns(file_inode(f)->i_sb));
         break;
       }
     }
@@ -259,7 +265,7 @@ void set_pid_owner(ProcInode* i, task_struct* t) {
 }
 
 Result<dentry*> lookup_pid_dir(dentry* parent, int nr, bool thread) {
-  TaskRef t(find_get_task_by_vpid(nr));
+  TaskRef t(find_get_task(nr, parent->d_sb));
   if (!t) return fail(ENOENT);
   ProcInode* i = new_proc_inode(parent->d_sb, S_IFDIR | 0555, task_pid(t.get()));
   if (i) {

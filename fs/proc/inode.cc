@@ -54,9 +54,16 @@ Result<LinkTarget> link_text(char* text) {
   if (!text) return fail(ENOMEM);
   return LinkTarget{.text = text, .to_free = text};
 }
-Result<LinkTarget> self_link(dentry*, inode*) { return link_text(kasprintf(GFP_KERNEL, "%d", task_tgid_vnr(current))); }
-Result<LinkTarget> thread_self_link(dentry*, inode*) {
-  return link_text(kasprintf(GFP_KERNEL, "%d/task/%d", task_tgid_vnr(current), task_pid_vnr(current)));
+// Who is not in the mount's namespace has no self there.
+Result<LinkTarget> self_link(dentry*, inode* i) {
+  const int tgid = task_pid_nr_ns(current, PIDTYPE_TGID, proc_pid_ns(i->i_sb));
+  return tgid ? link_text(kasprintf(GFP_KERNEL, "%d", tgid)) : fail(ENOENT);
+}
+Result<LinkTarget> thread_self_link(dentry*, inode* i) {
+  pid_namespace* ns = proc_pid_ns(i->i_sb);
+  const int tgid = task_pid_nr_ns(current, PIDTYPE_TGID, ns);
+  if (!tgid) return fail(ENOENT);
+  return link_text(kasprintf(GFP_KERNEL, "%d/task/%d", tgid, task_pid_nr_ns(current, PIDTYPE_PID, ns)));
 }
 constexpr inode_operations kSelfIops = {.get_link = self_link};
 constexpr inode_operations kThreadSelfIops = {.get_link = thread_self_link};
@@ -122,8 +129,7 @@ Result<dentry*> dir_lookup(inode* dir, std::string_view name, dentry* parent) {
 // Positions: fixed names first, then processes at kPidBase + number.
 constexpr loff_t kPidBase = 1024;
 
-int emit_processes(dir_context* ctx) {
-  pid_namespace* ns = task_active_pid_ns(current);
+int emit_processes(pid_namespace* ns, dir_context* ctx) {
   for (int nr = static_cast<int>(ctx->pos - kPidBase);; nr++) {
     {
       RcuReadGuard rcu;
@@ -159,7 +165,7 @@ int dir_iterate(file* f, dir_context* ctx) {
   for (const SelfLink& l : kSelfLinks)
     if (!emit(l.name, DT_LNK)) return 0;
   if (ctx->pos < kPidBase + 1) ctx->pos = kPidBase + 1;
-  return emit_processes(ctx);
+  return emit_processes(proc_pid_ns(file_inode(f)->i_sb), ctx);
 }
 
 constinit const inode_operations kDirIops = {.lookup = dir_lookup};
@@ -182,11 +188,14 @@ Result<void> proc_statfs(super_block* sb, kstatfs* st) {
   return {};
 }
 
+void put_proc_super(super_block* sb) { put_pid_ns(proc_pid_ns(sb)); }
+
 constexpr super_operations kProcSops = {
     .evict_inode = evict_proc_inode,
     .free_inode = free_proc_inode,
     .alloc_inode = alloc_proc_inode,
     .statfs = proc_statfs,
+    .put_super = put_proc_super,
 };
 
 Result<void> fill_proc(super_block* sb, const char*) {
@@ -198,6 +207,7 @@ Result<void> fill_proc(super_block* sb, const char*) {
   root->vfs.i_ino = kRootIno;
   sb->s_root = d_alloc_root(&root->vfs);
   if (!sb->s_root) return fail(ENOMEM);
+  sb->s_fs_info = get_pid_ns(task_active_pid_ns(current));
   return {};
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 #include "fs/proc/seq_file.hh"
 #include "fs/vfs/vfs.hh"
+#include "kernel/pid/pid_namespace.hh"
 
 // A file in /proc that belongs to no process.
 struct ProcFile {
@@ -45,6 +46,9 @@ struct ProcInode {
   bool thread;            // below /proc/PID/task
 };
 inline ProcInode* proc_inode(const inode* i) { return container_of(i, ProcInode, vfs); }
+// The namespace whose numbers a mount of /proc shows: that of who mounted it first.
+inline pid_namespace* proc_pid_ns(const super_block* sb) { return static_cast<pid_namespace*>(sb->s_fs_info); }
+inline pid_namespace* proc_pid_ns(const seq_file* m) { return proc_pid_ns(file_inode(m->file)->i_sb); }
 task_struct* get_proc_task(const inode* i);  // referenced; null: it has gone
 struct pid* tgid_pidfd_to_pid(const file* f);  // f is an open directory /proc/PID: its process, not referenced; else null
 

@@ -119,7 +119,7 @@ int show_loadavg(seq_file* m) {
   unsigned long load[3];
   get_avenrun(load, (1ul << 11) / 200, 0);
   for (unsigned long l : load) seq_printf(m, "%lu.%02lu ", l >> 11, (l & 2047) * 100 >> 11);
-  seq_printf(m, "%lu/%d %d\n", nr_running(), READ_ONCE(nr_threads), READ_ONCE(task_active_pid_ns(current)->last));
+  seq_printf(m, "%lu/%d %d\n", nr_running(), READ_ONCE(nr_threads), READ_ONCE(proc_pid_ns(m)->last));
   return 0;
 }
 

@@ -67,17 +67,17 @@ task_struct* live_thread(task_struct* p) {
   return nullptr;
 }
 
-// the reaper of the namespace is going; another thread of it takes over. With none left the namespace is over.
-task_struct* namespace_reaper(task_struct* father) {
-  pid_namespace* ns = task_active_pid_ns(father);
-  if (ns->child_reaper != father) return ns->child_reaper;
-  if (task_struct* t = live_thread(father)) return ns->child_reaper = t;
-  return ns->child_reaper = &init_task;  // only when the world ends: a dead init is a panic otherwise
+// the reaper of the namespace is going; another thread of it takes over. False: there is none left.
+bool hand_over_reaping(task_struct* reaper, pid_namespace* ns) {
+  task_struct* heir = live_thread(reaper);
+  if (!heir && ns == &init_pid_ns) heir = &init_task;  // only when the world ends: a dead init is a panic otherwise
+  if (heir) ns->child_reaper = heir;
+  return heir;
 }
 
 //
 task_struct* find_new_parent(task_struct* father) {
-  task_struct* reaper = namespace_reaper(father);
+  task_struct* reaper = task_active_pid_ns(father)->child_reaper;
   if (task_struct* t = live_thread(father)) return t;
   if (!father->signal->has_child_subreaper) return reaper;
   const unsigned level = task_pid(father)->level;
@@ -108,10 +108,7 @@ void adopt_by_stranger(task_struct* child, task_struct* father, DeadList* dead) 
 }
 
 void forget_children(task_struct* father, DeadList* dead) {
-  if (list_empty(&father->children)) {
-    if (task_active_pid_ns(father)->child_reaper == father) namespace_reaper(father);
-    return;
-  }
+  if (list_empty(&father->children)) return;
   task_struct* parent = find_new_parent(father);
   task_struct *child, *next;
   list_for_each_entry_safe(child, next, &father->children, sibling) {
@@ -139,21 +136,40 @@ bool is_current_pgrp_orphaned() {
   return is_orphaned(task_pgrp(current), nullptr);
 }
 
-void exit_notify(task_struct* self, bool group_dead) {
-  LIST_HEAD(dead);
-  {
-    IrqOffWriteGuard guard(tasklist_lock);
-    if (!list_empty(&self->ptraced)) [[unlikely]] exit_ptrace(self, &dead);
-    forget_children(self, &dead);
-    if (group_dead) check_orphaned_pgrp(self->group_leader, self->group_leader->real_parent, self->group_leader);
-    WRITE_ONCE(self->exit_state, EXIT_ZOMBIE);
-    if (tell_parent(self)) bury(self, &dead);
-    // An exec in another thread waits for its leader to become a zombie.
-    if (self->signal->notify_count < 0) wake_up_process(self->signal->group_exec_task);
-  }
-  while (!list_empty(&dead)) {
-    task_struct* t = list_first_entry(&dead, task_struct, ptrace_entry);
+namespace {
+
+// False: self is the last of its namespace's init; the others must go first, and self keeps its children till then.
+bool try_notify(task_struct* self, bool group_dead, DeadList* dead) {
+  IrqOffWriteGuard guard(tasklist_lock);
+  if (!list_empty(&self->ptraced)) [[unlikely]] exit_ptrace(self, dead);
+  pid_namespace* ns = task_active_pid_ns(self);
+  if (ns->child_reaper == self) [[unlikely]]
+    if (!hand_over_reaping(self, ns) && (ns->pid_allocated & kPidAdding)) return false;
+  forget_children(self, dead);
+  if (group_dead) check_orphaned_pgrp(self->group_leader, self->group_leader->real_parent, self->group_leader);
+  WRITE_ONCE(self->exit_state, EXIT_ZOMBIE);
+  if (tell_parent(self)) bury(self, dead);
+  // An exec in another thread waits for its leader to become a zombie.
+  if (self->signal->notify_count < 0) wake_up_process(self->signal->group_exec_task);
+  return true;
+}
+
+void release_all(DeadList* dead) {
+  while (!list_empty(dead)) {
+    task_struct* t = list_first_entry(dead, task_struct, ptrace_entry);
     list_del_init(&t->ptrace_entry);
     release_task(t);
   }
+}
+
+}  // namespace
+
+void exit_notify(task_struct* self, bool group_dead) {
+  LIST_HEAD(dead);
+  if (!try_notify(self, group_dead, &dead)) [[unlikely]] {
+    release_all(&dead);
+    zap_pid_ns_processes(task_active_pid_ns(self));
+    try_notify(self, group_dead, &dead);
+  }
+  release_all(&dead);
 }

@@ -12,11 +12,13 @@
 inline constexpr u64 kCloneNewNamespaces =
     CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME;
 // Namespaces that this kernel has not: as for a kernel configured without them, EINVAL.
-inline constexpr u64 kCloneUnsupported = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWTIME | CLONE_NEWUSER;
+inline constexpr u64 kCloneUnsupported = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWIPC | CLONE_NEWTIME | CLONE_NEWUSER;
 
 // What the checks ask about the caller.
 struct CloneCaller {
   bool unkillable;  // its signal_struct is SIGNAL_UNKILLABLE: a global or namespace init
+  bool other_pid_ns_for_children = false;   // than its own; need be true only with CLONE_THREAD
+  bool other_time_ns_for_children = false;  // likewise; with CLONE_THREAD or CLONE_VM
 };
 
 struct CloneRule {
@@ -47,6 +49,8 @@ constexpr int validate_clone(u64 flags, const CloneCaller& caller) {
   for (const CloneRule& r : kCloneRules)
     if (breaks(r, flags)) return r.error;
   if ((flags & CLONE_PARENT) && caller.unkillable) return EINVAL;  // F-25
+  if ((flags & CLONE_THREAD) && caller.other_pid_ns_for_children) return EINVAL;                // F-26
+  if ((flags & (CLONE_THREAD | CLONE_VM)) && caller.other_time_ns_for_children) return EINVAL;  // F-27
   if (flags & kCloneUnsupported) return EINVAL;
   if (flags & CLONE_INTO_CGROUP) return EBADF;  // no descriptor can be a cgroup directory here (spec 20 12.10)
   return 0;

@@ -11,6 +11,7 @@
 #include "fs/vfs/vfs.hh"
 #include "kernel/fork/clone_checks.hh"
 #include "kernel/fork/new_task.hh"
+#include "kernel/nsproxy/nsproxy.hh"
 #include "kernel/pid/pid_namespace.hh"
 #include "kernel/pid/pidfd.hh"
 #include "kernel/ptrace/ptrace.hh"
@@ -106,7 +107,12 @@ Result<task_struct*> NewTask::publish(ForkSignals& signals) {
 // ---- copy_process and its callers ------------------------------------------------------------------------------------
 
 Result<task_struct*> copy_process(const kernel_clone_args& args) {
-  const CloneCaller caller{.unkillable = (current->signal->flags & SIGNAL_UNKILLABLE) != 0};
+  CloneCaller caller{.unkillable = (current->signal->flags & SIGNAL_UNKILLABLE) != 0};
+  if (args.flags & CLONE_VM) {  // which every thread has
+    const struct nsproxy* ns = current->nsproxy;
+    caller.other_pid_ns_for_children = ns->pid_ns_for_children != task_active_pid_ns(current);
+    caller.other_time_ns_for_children = ns->time_ns_for_children != ns->time_ns;
+  }
   if (int e = validate_clone(args.flags, caller)) return fail(e);
   ForkSignals signals(args.flags);
   if (signals.interrupted()) return fail(ERESTARTNOINTR);

@@ -165,6 +165,7 @@ void free_pid(struct pid* pid) {
       ns->table.release(pid->numbers[i].nr);
       unsigned left = --ns->pid_allocated;
       if ((left == 1 || left == 2) && ns->child_reaper) wake_up_process(ns->child_reaper);  // T-27
+      if (left == kPidAdding && !ns->child_reaper) ns->pid_allocated = 0;  // T-25: its first process came to nothing
     }
   }
   call_rcu(&pid->rcu, free_pid_rcu);  // readers that found it by number may still look at it
@@ -224,6 +225,7 @@ struct pid* find_get_pid(int nr) {
 }
 
 task_struct* find_task_by_vpid(int nr) { return pid_task(find_vpid(nr), PIDTYPE_PID); }
+task_struct* find_task_by_pid_ns(int nr, pid_namespace* ns) { return pid_task(find_pid_ns(nr, ns), PIDTYPE_PID); }
 
 task_struct* find_get_task_by_vpid(int nr) {
   RcuReadGuard rcu;

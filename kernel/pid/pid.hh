@@ -22,6 +22,7 @@ struct pid* find_pid_ns(int nr, pid_namespace* ns);     // RCU
 struct pid* find_vpid(int nr);
 struct pid* find_get_pid(int nr);
 task_struct* find_task_by_vpid(int nr);      // RCU
+task_struct* find_task_by_pid_ns(int nr, pid_namespace* ns);  // RCU
 task_struct* find_get_task_by_vpid(int nr);  // reference taken, null: none
 struct pid* get_task_pid(task_struct* t, pid_type type);
 struct pid* find_ge_pid(int nr, pid_namespace* ns);  // first pid with number >= nr (for /proc), RCU

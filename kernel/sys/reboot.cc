@@ -4,6 +4,9 @@
 #include "kernel/cred/cred.hh"
 #include "kernel/entry/syscall.hh"
 #include "kernel/exit/exit.hh"
+#include "kernel/pid/pid_namespace.hh"
+#include "kernel/signal/signal.hh"
+#include "kernel/sync/guards.hh"
 #include "mm/uaccess.hh"
 
 namespace {
@@ -26,11 +29,35 @@ bool magic_ok(unsigned m1, unsigned m2) {
   do_group_exit(0);
 }
 
+// reboot(2), "Behavior inside PID namespaces": the namespace's init dies as if by this signal. 0: no such command there.
+int signal_for(unsigned command) {
+  switch (command) {
+    case kRestart:
+    case kRestart2: return SIGHUP;
+    case kHalt:
+    case kPowerOff: return SIGINT;
+    default: return 0;
+  }
+}
+
+long end_pid_namespace(pid_namespace* ns, unsigned command) {
+  const int sig = signal_for(command);
+  if (!sig) return -EINVAL;
+  {
+    ReadGuard tasklist(tasklist_lock);
+    ns->reboot = sig;
+    send_sig(SIGKILL, ns->child_reaper, 1);
+  }
+  do_exit(0);
+}
+
 }  // namespace
 
 SYSCALL_DEFINE4(reboot, unsigned, magic1, unsigned, magic2, unsigned, command, void __user*, arg) {
-  if (!capable(CAP_SYS_BOOT)) return -EPERM;
+  pid_namespace* ns = task_active_pid_ns(current);
+  if (!ns_capable(ns->user_ns, CAP_SYS_BOOT)) return -EPERM;
   if (!magic_ok(magic1, magic2)) return -EINVAL;
+  if (ns != &init_pid_ns) return end_pid_namespace(ns, command);
   switch (command) {
     case kCadOn:
     case kCadOff: return 0;
