@@ -75,7 +75,7 @@ PROGRAM_CASE(clone_refuses) {
     long expected;
   };
   for (Row r : {Row{CLONE_THREAD, -EINVAL}, Row{CLONE_SIGHAND, -EINVAL}, Row{CLONE_NEWNS | CLONE_FS, -EINVAL},
-                Row{CLONE_NEWPID, -EINVAL}, Row{CLONE_NEWUSER, -EINVAL}, Row{CLONE_PIDFD | CLONE_PARENT_SETTID, -EINVAL}})
+                Row{CLONE_NEWPID | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM, -EINVAL}, Row{CLONE_NEWUSER | CLONE_FS, -EINVAL}, Row{CLONE_PIDFD | CLONE_PARENT_SETTID, -EINVAL}})
     MUST(sys(__NR_clone, r.flags, 0, 0, 0, 0) == r.expected);
   MUST(sys(__NR_clone, CLONE_SETTLS, 0, 0, 0, ~0ul) == -EPERM);  // a TLS base in the kernel (section 14)
   return 0;
