@@ -5,6 +5,7 @@
 
 #include "fs/vfs/vfs.hh"
 #include "kernel/signal/signal.hh"
+#include "kernel/cred/user_namespace.hh"
 #include "mm/internal.hh"
 #include "mm/pgtable.hh"
 #include "mm/vma_tree.hh"
@@ -28,7 +29,10 @@ void copy_layout(mm_struct* mm, const mm_struct* old) {
   mm->flags = READ_ONCE(old->flags) & (MMF_INIT_MASK | MMF_LEGACY_LAYOUT);
   mm->def_flags = old->def_flags & VM_NOHUGEPAGE;
   mm->membarrier_state = old->membarrier_state;
-  mm->user_ns = old->user_ns;
+  if (mm->user_ns != old->user_ns) {
+    put_user_ns(mm->user_ns);
+    mm->user_ns = get_user_ns(old->user_ns);
+  }
   if (old->exe_file) {
     mm->exe_file = get_file(old->exe_file);
     deny_write_access(file_inode(old->exe_file));  // cannot fail: old denies already

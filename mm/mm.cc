@@ -7,7 +7,7 @@
 #include "init/params.hh"
 #include "fs/vfs/vfs.hh"
 #include "init/report.hh"
-#include "kernel/cred/cred.hh"
+#include "kernel/cred/user_namespace.hh"
 #include "kernel/sched/rq.hh"
 #include "mm/internal.hh"
 #include "mm/pgtable.hh"
@@ -26,7 +26,7 @@ void init_fields(mm_struct* mm) {
   init_rwsem(&mm->mmap_lock);
   spin_lock_init(&mm->page_table_lock);
   spin_lock_init(&mm->arg_lock);
-  mm->user_ns = &init_user_ns;
+  mm->user_ns = get_user_ns(current_user_ns());
   mm->task_size = kUserTop;
 }
 
@@ -92,6 +92,7 @@ void __mmdrop(mm_struct* mm) {
   BUG_ON(mm == &init_mm);
   check_mm(mm);
   if (!atomic_long_read(&mm->pgtables_bytes)) pgd_free(mm->pgd);  // else it is not empty: lost rather than used again
+  put_user_ns(mm->user_ns);
   free_mm(mm);
 }
 

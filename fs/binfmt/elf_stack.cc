@@ -9,6 +9,7 @@
 
 #include <linux/minmax.h>
 
+#include "kernel/cred/user_namespace.hh"
 #include "kernel/signal/frame.hh"
 #include "mm/exec_mm.hh"
 #include "mm/uaccess.hh"
@@ -70,10 +71,10 @@ void add_aux(Table* table, const linux_binprm* b, const AuxInfo& info, unsigned 
   table->aux(AT_BASE, info.base);
   table->aux(AT_FLAGS, 0);
   table->aux(AT_ENTRY, info.entry);
-  table->aux(AT_UID, c->uid.val);
-  table->aux(AT_EUID, c->euid.val);
-  table->aux(AT_GID, c->gid.val);
-  table->aux(AT_EGID, c->egid.val);
+  table->aux(AT_UID, from_kuid_munged(c->user_ns, c->uid));
+  table->aux(AT_EUID, from_kuid_munged(c->user_ns, c->euid));
+  table->aux(AT_GID, from_kgid_munged(c->user_ns, c->gid));
+  table->aux(AT_EGID, from_kgid_munged(c->user_ns, c->egid));
   table->aux(AT_SECURE, b->secureexec);
   table->aux(AT_RANDOM, random);
   table->aux(AT_HWCAP2, 0);

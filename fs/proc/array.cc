@@ -6,6 +6,7 @@
 #include "fs/proc/proc.hh"
 #include "fs/tty/tty.hh"
 #include "kernel/cred/cred.hh"
+#include "kernel/cred/ucounts.hh"
 #include "kernel/pid/pid.hh"
 #include "kernel/pid/pid_namespace.hh"
 #include "kernel/sched/sched.hh"
@@ -58,7 +59,7 @@ SignalView view_signal(task_struct* t) {
     if (h == SIG_IGN) v.ignored |= 1ull << (sig - 1);
     else if (h != SIG_DFL) v.caught |= 1ull << (sig - 1);
   }
-  v.queued = atomic_read(&t->real_cred->user->sigpending);
+  v.queued = static_cast<int>(get_rlimit_value(t->real_cred->ucounts, UCOUNT_RLIMIT_SIGPENDING));
   v.cutime = s->cutime;
   v.cstime = s->cstime;
   v.min_flt = s->min_flt;
@@ -136,15 +137,18 @@ void status_nested_ids(seq_file* m, task_struct* t) {
 void status_credentials(seq_file* m, task_struct* t) {
   RcuReadGuard rcu;
   const struct cred* c = rcu_dereference(t->real_cred);
-  seq_printf(m, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid.val, c->euid.val, c->suid.val, c->fsuid.val, c->gid.val,
-             c->egid.val, c->sgid.val, c->fsgid.val);
+  const user_namespace* viewer = m->file->f_cred->user_ns;
+  auto uid = [viewer](kuid_t id) { return from_kuid_munged(viewer, id); };
+  auto gid = [viewer](kgid_t id) { return from_kgid_munged(viewer, id); };
+  seq_printf(m, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", uid(c->uid), uid(c->euid), uid(c->suid), uid(c->fsuid),
+             gid(c->gid), gid(c->egid), gid(c->sgid), gid(c->fsgid));
   unsigned fds = 0;
   {
     SpinGuard guard(t->alloc_lock);
     if (t->files) fds = READ_ONCE(t->files->fdt)->max_fds;
   }
   seq_printf(m, "FDSize:\t%u\nGroups:\t", fds);
-  for (int i = 0; c->groups && i < c->groups->ngroups; i++) seq_printf(m, "%s%u", i ? " " : "", c->groups->gid[i].val);
+  for (int i = 0; c->groups && i < c->groups->ngroups; i++) seq_printf(m, "%s%u", i ? " " : "", gid(c->groups->gid[i]));
   seq_putc(m, ' ');
   status_nested_ids(m, t);
 }

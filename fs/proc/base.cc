@@ -6,10 +6,12 @@
 
 #include "fs/proc/proc.hh"
 #include "kernel/cred/cred.hh"
+#include "kernel/cred/user_namespace.hh"
 #include "kernel/pid/pid.hh"
 #include "kernel/pid/pid_namespace.hh"
 #include "kernel/sync/guards.hh"
 #include "mm/mm_struct.hh"
+#include "mm/uaccess.hh"
 
 namespace {
 
@@ -42,9 +44,22 @@ int show_entry(seq_file* m, void*) {
   if (!t) return -ESRCH;
   return proc_inode(i)->entry->show(m, t.get());
 }
+ssize_t write_entry(file* f, const char* user, size_t n, loff_t* pos) {
+  const PidEntry* e = proc_inode(file_inode(f))->entry;
+  if (!e->store || n >= 4096) return -EINVAL;
+  TaskRef t(get_proc_task(file_inode(f)));
+  if (!t) return -ESRCH;
+  char* text = static_cast<char*>(kmalloc(n + 1, GFP_KERNEL));
+  if (!text) return -ENOMEM;
+  text[n] = 0;
+  long r = copy_from_user(text, user, n) ? -EFAULT : e->store(f, t.get(), text, n, *pos);
+  kfree(text);
+  if (r > 0) *pos += r;
+  return r;
+}
 int open_entry(inode*, file* f) { return single_open(f, show_entry, nullptr); }
 constexpr file_operations kEntryFops = {
-    .llseek = seq_lseek, .read_iter = seq_read_iter, .open = open_entry, .release = single_release};
+    .llseek = seq_lseek, .write = write_entry, .read_iter = seq_read_iter, .open = open_entry, .release = single_release};
 
 // May the caller look through the links of t (ptrace's read rule, without a tracer's)?
 bool may_look(task_struct* t) {
@@ -52,7 +67,7 @@ bool may_look(task_struct* t) {
   if (same_thread_group(t, current)) return true;
   bool same = uid_eq(c->fsuid, o->euid) && uid_eq(c->fsuid, o->suid) && uid_eq(c->fsuid, o->uid) &&
               gid_eq(c->fsgid, o->egid) && gid_eq(c->fsgid, o->sgid) && gid_eq(c->fsgid, o->gid);
-  return same || capable(CAP_SYS_PTRACE);
+  return same || ns_capable(o->user_ns, CAP_SYS_PTRACE);
 }
 
 // ---- Links -----------------------------------------------------------------------------------------------------------------
@@ -259,8 +274,10 @@ void set_pid_owner(ProcInode* i, task_struct* t) {
   i->vfs.i_gid = c->egid;
   const mm_struct* mm = READ_ONCE(t->mm);
   if (mm && get_dumpable(mm) != SUID_DUMP_USER && i->entry) {
-    i->vfs.i_uid = {0};
-    i->vfs.i_gid = {0};
+    const kuid_t root = make_kuid(mm->user_ns, 0);
+    const kgid_t root_group = make_kgid(mm->user_ns, 0);
+    i->vfs.i_uid = uid_valid(root) ? root : kuid_t{0};
+    i->vfs.i_gid = gid_valid(root_group) ? root_group : kgid_t{0};
   }
 }
 

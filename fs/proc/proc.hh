@@ -33,6 +33,8 @@ struct PidEntry {
   const file_operations* fops;           // Raw
   const PidEntry* entries;               // Directory; null: "fd" and "task" are made up
   bool in_task;                          // in /proc/PID/task/TID too
+  // Text written to a File (NUL-terminated, less than a page) at pos; count or -errno. Null: EINVAL.
+  long (*store)(file* f, task_struct* t, char* text, size_t n, loff_t pos) = nullptr;
 };
 extern const PidEntry kPidEntries[];  // ends with an empty row
 

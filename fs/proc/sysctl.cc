@@ -8,6 +8,7 @@
 
 #include "init/version.hh"
 #include "kernel/cred/cred.hh"
+#include "kernel/cred/ucounts.hh"
 #include "kernel/nsproxy/nsproxy.hh"
 #include "kernel/pid/pid.hh"
 #include "mm/internal.hh"
@@ -38,6 +39,8 @@ constexpr ProcFile int_row(const char* name) {
   return {name, 0644, show_int<V>, store_int<V>, nullptr};
 }
 
+constexpr IntVariable kOverflowUid{&overflowuid, 0, 65535};
+constexpr IntVariable kOverflowGid{&overflowgid, 0, 65535};
 constexpr IntVariable kPidMax{&pid_max, 301, 4194304};
 constexpr IntVariable kThreadsMax{&max_threads, 20, 0x3fffffff};
 constexpr IntVariable kRandomize{&mm_settings.randomize_va_space, 0, 2};
@@ -72,10 +75,43 @@ constexpr ProcFile kKernelFiles[] = {
     {"hostname", 0644, show_hostname, store_hostname, nullptr},
     {"osrelease", 0444, show_osrelease, nullptr, nullptr},
     {"ostype", 0444, show_ostype, nullptr, nullptr},
+    int_row<kOverflowGid>("overflowgid"),
+    int_row<kOverflowUid>("overflowuid"),
     int_row<kPidMax>("pid_max"),
     int_row<kRandomize>("randomize_va_space"),
     int_row<kThreadsMax>("threads-max"),
     {"version", 0444, show_os_version, nullptr, nullptr},
+    {},
+};
+
+// ---- /proc/sys/user: how many namespaces of a kind may be made below the reader's ---------------------------------------
+
+template <ucount_type type>
+int show_max_namespaces(seq_file* m) {
+  seq_printf(m, "%d\n", READ_ONCE(current_user_ns()->ucount_max[type]));
+  return 0;
+}
+template <ucount_type type>
+long store_max_namespaces(const ProcFile*, char* text, size_t n) {
+  int v;
+  if (kstrtoint(strim(text), 0, &v) || v < 0) return -EINVAL;
+  if (!ns_capable(current_user_ns(), CAP_SYS_RESOURCE)) return -EPERM;
+  WRITE_ONCE(current_user_ns()->ucount_max[type], v);
+  return static_cast<long>(n);
+}
+template <ucount_type type>
+constexpr ProcFile max_row(const char* name) {
+  return {name, 0644, show_max_namespaces<type>, store_max_namespaces<type>, nullptr};
+}
+constexpr ProcFile kUserFiles[] = {
+    max_row<UCOUNT_CGROUP_NAMESPACES>("max_cgroup_namespaces"),
+    max_row<UCOUNT_IPC_NAMESPACES>("max_ipc_namespaces"),
+    max_row<UCOUNT_MNT_NAMESPACES>("max_mnt_namespaces"),
+    max_row<UCOUNT_NET_NAMESPACES>("max_net_namespaces"),
+    max_row<UCOUNT_PID_NAMESPACES>("max_pid_namespaces"),
+    max_row<UCOUNT_TIME_NAMESPACES>("max_time_namespaces"),
+    max_row<UCOUNT_USER_NAMESPACES>("max_user_namespaces"),
+    max_row<UCOUNT_UTS_NAMESPACES>("max_uts_namespaces"),
     {},
 };
 constexpr ProcFile kVmFiles[] = {
@@ -89,6 +125,7 @@ constexpr ProcFile kVmFiles[] = {
 
 constinit const ProcDir kSysctlDirs[] = {
     {"kernel", kKernelFiles, nullptr},
+    {"user", kUserFiles, nullptr},
     {"vm", kVmFiles, nullptr},
     {},
 };

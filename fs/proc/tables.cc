@@ -10,6 +10,7 @@
 #include "fs/proc/system.hh"
 #include "fs/vfs/super.hh"
 #include "kernel/cred/cred.hh"
+#include "kernel/cred/userns_proc.hh"
 #include "kernel/sync/guards.hh"
 #include "mm/mm_struct.hh"
 
@@ -159,6 +160,10 @@ constexpr PidEntry text(const char* name, umode_t mode, int (*show)(seq_file*, t
 constexpr PidEntry process_text(const char* name, umode_t mode, int (*show)(seq_file*, task_struct*)) {
   return {name, PidKind::File, mode, show, nullptr, nullptr, nullptr, false};
 }
+constexpr PidEntry written(const char* name, umode_t mode, int (*show)(seq_file*, task_struct*),
+                          long (*store)(file*, task_struct*, char*, size_t, loff_t)) {
+  return {name, PidKind::File, mode, show, nullptr, nullptr, nullptr, true, store};
+}
 constexpr PidEntry link(const char* name, Result<path> (*to)(task_struct*)) {
   return {name, PidKind::Link, 0777, nullptr, to, nullptr, nullptr, true};
 }
@@ -208,17 +213,21 @@ constinit const PidEntry kPidEntries[] = {
     text("environ", 0400, show_environ),
     link("exe", exe_link),
     directory("fd", 0500, true),
+    written("gid_map", 0644, show_gid_map, write_gid_map),
     text("limits", 0444, show_limits),
     text("maps", 0444, show_pid_maps),
     text("mountinfo", 0444, show_mountinfo),
     text("mounts", 0444, show_mounts),
     text("oom_score_adj", 0444, show_oom_score_adj),
+    written("projid_map", 0644, show_projid_map, write_projid_map),
     link("root", root_link),
+    written("setgroups", 0644, show_setgroups, write_setgroups),
     text("stat", 0444, show_pid_stat),
     text("statm", 0444, show_pid_statm),
     text("status", 0444, show_pid_status),
     directory("task", 0555, false),
     process_text("timers", 0444, show_pid_timers),
+    written("uid_map", 0644, show_uid_map, write_uid_map),
     text("wchan", 0444, show_wchan),
     {},
 };

@@ -9,6 +9,7 @@
 #include "fs/ramfs/ramfs.hh"
 #include "fs/vfs/internal.hh"
 #include "init/report.hh"
+#include "kernel/cred/cred.hh"
 #include "mm/page_alloc.hh"
 
 namespace {
@@ -229,6 +230,8 @@ Result<void> fill_with(super_block* sb, const char* data, long magic, umode_t mo
   auto* info = static_cast<RamfsInfo*>(kzalloc(sizeof(RamfsInfo), GFP_KERNEL));
   if (!info) return fail(ENOMEM);
   info->mode = mode;
+  info->uid = current_cred()->fsuid.val;
+  info->gid = current_cred()->fsgid.val;
   if (limits) info->max_blocks = info->max_inodes = totalram_pages() / 2;
   sb->s_magic = magic;
   Result<void> r = limits ? parse_tmpfs_options(data, info) : Result<void>{};

@@ -6,6 +6,7 @@
 #include "fs/proc/seq_file.hh"
 #include "fs/ramfs/internal.hh"
 #include "fs/ramfs/ramfs.hh"
+#include "kernel/cred/user_namespace.hh"
 #include "mm/page_alloc.hh"
 
 namespace {
@@ -52,12 +53,12 @@ Result<void> one_option(std::string_view key, std::string_view v, RamfsInfo* inf
   else if (key == "nr_inodes")
     info->max_inodes = n.value;
   else if (key == "uid")
-    info->uid = static_cast<unsigned>(n.value);
+    info->uid = make_kuid(current_user_ns(), static_cast<unsigned>(n.value)).val;
   else if (key == "gid")
-    info->gid = static_cast<unsigned>(n.value);
+    info->gid = make_kgid(current_user_ns(), static_cast<unsigned>(n.value)).val;
   else
     return fail(EINVAL);
-  return {};
+  return info->uid == ~0u || info->gid == ~0u ? fail(EINVAL) : Result<void>{};
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "fs/socket/unix.hh"
 #include "fs/vfs/internal.hh"
 #include "kernel/cred/cred.hh"
+#include "kernel/cred/user_namespace.hh"
 #include "kernel/entry/syscall.hh"
 #include "kernel/pid/pid.hh"
 #include "mm/uaccess.hh"
@@ -85,13 +86,21 @@ Result<void> take_fds(const int* fds, unsigned n, Control* c) {
   return {};
 }
 
+// Credentials are kept in the kernel's ids; whoever asks gets them in his own.
+ucred seen_by_caller(const ucred& u) {
+  return {u.pid, from_kuid_munged(current_user_ns(), {u.uid}), from_kgid_munged(current_user_ns(), {u.gid})};
+}
+
 Result<void> check_ucred(const ucred& u, Control* c) {
   const struct cred* me = current_cred();
+  const kuid_t uid = make_kuid(me->user_ns, u.uid);
+  const kgid_t gid = make_kgid(me->user_ns, u.gid);
+  if (!uid_valid(uid) || !gid_valid(gid)) return fail(EINVAL);
   bool pid_ok = u.pid == task_tgid_vnr(current) || capable(CAP_SYS_ADMIN);
-  bool uid_ok = u.uid == me->uid.val || u.uid == me->euid.val || u.uid == me->suid.val || capable(CAP_SETUID);
-  bool gid_ok = u.gid == me->gid.val || u.gid == me->egid.val || u.gid == me->sgid.val || capable(CAP_SETGID);
+  bool uid_ok = uid_eq(uid, me->uid) || uid_eq(uid, me->euid) || uid_eq(uid, me->suid) || ns_capable(me->user_ns, CAP_SETUID);
+  bool gid_ok = gid_eq(gid, me->gid) || gid_eq(gid, me->egid) || gid_eq(gid, me->sgid) || ns_capable(me->user_ns, CAP_SETGID);
   if (!pid_ok || !uid_ok || !gid_ok) return fail(EPERM);
-  c->cred = u;
+  c->cred = {u.pid, uid.val, gid.val};
   c->has_cred = true;
   return {};
 }
@@ -182,7 +191,10 @@ long receive_message(UnixSock* s, user_msghdr* user, int flags, bool nonblock) {
   long n = with_user_vec(m->msg_iov, m->msg_iovlen, [&](iov_iter* to) -> long { return unix_recv(s, to, flags, &c, nonblock); });
   if (n < 0) return n;
   ControlWriter w{m->msg_control, m->msg_control ? m->msg_controllen : 0};
-  if (s->pass_cred && c.has_cred) w.put(SCM_CREDENTIALS, &c.cred, sizeof(c.cred));
+  if (s->pass_cred && c.has_cred) {
+    const ucred shown = seen_by_caller(c.cred);
+    w.put(SCM_CREDENTIALS, &shown, sizeof(shown));
+  }
   if (c.nr_fds) put_fds(&w, &c, flags & MSG_CMSG_CLOEXEC ? O_CLOEXEC : 0);
   unsigned out_flags = w.flags | (c.truncated ? MSG_TRUNC : 0) | (flags & MSG_CMSG_CLOEXEC);
   size_t used = static_cast<size_t>(w.at - m->msg_control);
@@ -235,6 +247,7 @@ long get_option(UnixSock* s, int name, char* value, int* user_len) {
   int len, v = 0;
   if (get_user(len, user_len)) return -EFAULT;
   if (len < 0) return -EINVAL;
+  ucred peer;
   const void* out = &v;
   int size = sizeof(v);
   switch (name) {
@@ -247,7 +260,7 @@ long get_option(UnixSock* s, int name, char* value, int* user_len) {
     case SO_ACCEPTCONN: v = s->listening; break;
     case SO_DOMAIN: v = AF_UNIX; break;
     case SO_PROTOCOL: break;
-    case SO_PEERCRED: out = &s->peer_creds; size = sizeof(ucred); break;
+    case SO_PEERCRED: peer = seen_by_caller(s->peer_creds); out = &peer; size = sizeof(ucred); break;
     default: return -ENOPROTOOPT;
   }
   if (len > size) len = size;

@@ -5,12 +5,15 @@
 
 #include "fs/vfs/internal.hh"
 #include "kernel/cred/cred.hh"
+#include "kernel/cred/user_namespace.hh"
 #include "kernel/entry/syscall.hh"
 #include "kernel/signal/signal.hh"
 #include "kernel/sync/guards.hh"
 #include "mm/uaccess.hh"
 
 // ---- May the caller? ---------------------------------------------------------------------------------------------
+bool capable_wrt_inode(const inode* i, int cap) { return capable_wrt_ids(i->i_uid, i->i_gid, cap); }
+
 Result<void> generic_permission(inode* i, int mask) {
   umode_t mode = READ_ONCE(i->i_mode);
   const struct cred* c = current_cred();
@@ -22,12 +25,12 @@ Result<void> generic_permission(inode* i, int mask) {
   mask &= MAY_READ | MAY_WRITE | MAY_EXEC;
   if (!(static_cast<unsigned>(mask) & ~bits & 7)) return {};
   if (S_ISDIR(mode)) {
-    if (!(mask & MAY_WRITE) && capable(CAP_DAC_READ_SEARCH)) return {};
-    if (capable(CAP_DAC_OVERRIDE)) return {};
+    if (!(mask & MAY_WRITE) && capable_wrt_inode(i, CAP_DAC_READ_SEARCH)) return {};
+    if (capable_wrt_inode(i, CAP_DAC_OVERRIDE)) return {};
     return fail(EACCES);
   }
-  if (mask == MAY_READ && capable(CAP_DAC_READ_SEARCH)) return {};
-  if ((!(mask & MAY_EXEC) || (mode & S_IXUGO)) && capable(CAP_DAC_OVERRIDE)) return {};
+  if (mask == MAY_READ && capable_wrt_inode(i, CAP_DAC_READ_SEARCH)) return {};
+  if ((!(mask & MAY_EXEC) || (mode & S_IXUGO)) && capable_wrt_inode(i, CAP_DAC_OVERRIDE)) return {};
   return fail(EACCES);
 }
 
@@ -37,13 +40,18 @@ Result<void> inode_permission(vfsmount* mnt, inode* i, int mask) {
     if ((S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode)) && ((mnt && mount_is_readonly(mnt)) || (i->i_sb->s_flags & MS_RDONLY)))
       return fail(EROFS);
     if (i->i_flags & S_IMMUTABLE) return fail(EPERM);
+    if (!uid_valid(i->i_uid) || !gid_valid(i->i_gid)) return fail(EACCES);  // its file system's ids say nobody whom we know
   }
   return i->i_op->permission ? i->i_op->permission(i, mask) : generic_permission(i, mask);
 }
 
 Result<void> path_permission(const path* p, int mask) { return inode_permission(p->mnt, p->dentry->d_inode, mask); }
 
-bool inode_owner_or_capable(const inode* i) { return uid_eq(current_cred()->fsuid, i->i_uid) || capable(CAP_FOWNER); }
+// The group need not mean anything here (user_namespaces(7)).
+bool inode_owner_or_capable(const inode* i) {
+  if (uid_eq(current_cred()->fsuid, i->i_uid)) return true;
+  return kuid_has_mapping(current_user_ns(), i->i_uid) && ns_capable(current_user_ns(), CAP_FOWNER);
+}
 
 // ---- What a change may be, and making it --------------------------------------------------------------------------
 namespace {
@@ -52,11 +60,11 @@ Result<void> may_chown(const inode* i, const iattr* a) {
   const struct cred* c = current_cred();
   if (a->ia_valid & ATTR_UID) {
     bool same = uid_eq(c->fsuid, i->i_uid) && uid_eq(a->ia_uid, i->i_uid);
-    if (!same && !capable(CAP_CHOWN)) return fail(EPERM);
+    if (!same && !capable_wrt_inode(i, CAP_CHOWN)) return fail(EPERM);
   }
   if (a->ia_valid & ATTR_GID) {
     bool mine = uid_eq(c->fsuid, i->i_uid) && (gid_eq(a->ia_gid, i->i_gid) || in_group_p(a->ia_gid));
-    if (!mine && !capable(CAP_CHOWN)) return fail(EPERM);
+    if (!mine && !capable_wrt_inode(i, CAP_CHOWN)) return fail(EPERM);
   }
   return {};
 }
@@ -70,7 +78,7 @@ Result<void> setattr_prepare(dentry* d, iattr* a) {
   if (a->ia_valid & ATTR_MODE) {
     if (!inode_owner_or_capable(i)) return fail(EPERM);
     kgid_t group = a->ia_valid & ATTR_GID ? a->ia_gid : i->i_gid;
-    if (!in_group_p(group) && !capable(CAP_FSETID)) a->ia_mode &= ~S_ISGID;
+    if (!in_group_p(group) && !capable_wrt_inode(i, CAP_FSETID)) a->ia_mode &= ~S_ISGID;
   }
   if (a->ia_valid & (ATTR_MTIME_SET | ATTR_ATIME_SET) && !inode_owner_or_capable(i)) return fail(EPERM);
   return {};
@@ -131,16 +139,20 @@ Result<void> chmod_common(const path* p, umode_t mode) {
 }
 
 Result<void> chown_common(const path* p, unsigned uid, unsigned gid) {
+  const kuid_t owner = make_kuid(current_user_ns(), uid);
+  const kgid_t group = make_kgid(current_user_ns(), gid);
   return change(p, [&]() -> Result<void> {
     inode* i = p->dentry->d_inode;
     iattr a{};
     if (uid != ~0u) {
       a.ia_valid |= ATTR_UID;
-      a.ia_uid = {uid};
+      if (!uid_valid(owner)) return fail(EINVAL);
+      a.ia_uid = owner;
     }
     if (gid != ~0u) {
       a.ia_valid |= ATTR_GID;
-      a.ia_gid = {gid};
+      if (!gid_valid(group)) return fail(EINVAL);
+      a.ia_gid = group;
     }
     TRY(may_chown(i, &a));
     if (!S_ISDIR(i->i_mode)) a.ia_valid |= ATTR_KILL_SUID | ATTR_KILL_SGID;

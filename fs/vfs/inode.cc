@@ -73,7 +73,7 @@ void inode_init_owner(inode* i, const inode* dir, umode_t mode) {
     i->i_gid = dir->i_gid;
     if (S_ISDIR(mode)) {
       mode |= S_ISGID;
-    } else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !in_group_p(dir->i_gid) && !capable(CAP_FSETID)) {
+    } else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !in_group_p(dir->i_gid) && !capable_wrt_inode(dir, CAP_FSETID)) {
       mode &= ~S_ISGID;
     }
   } else {

@@ -101,7 +101,7 @@ Result<void> may_create(const path* dir) {
 bool sticky_forbids(const inode* dir, const inode* victim) {
   if (!(dir->i_mode & S_ISVTX)) return false;
   kuid_t me = current_cred()->fsuid;
-  return !uid_eq(victim->i_uid, me) && !uid_eq(dir->i_uid, me) && !capable(CAP_FOWNER);
+  return !uid_eq(victim->i_uid, me) && !uid_eq(dir->i_uid, me) && !capable_wrt_inode(victim, CAP_FOWNER);
 }
 
 enum class Wanted : unsigned char { NonDir, Dir, Any };

@@ -10,6 +10,7 @@
 
 #include "fs/vfs/internal.hh"
 #include "fs/vfs/super.hh"
+#include "fs/vfs/walk.hh"
 #include "init/report.hh"
 #include "kernel/cred/cred.hh"
 #include "kernel/entry/syscall.hh"
@@ -158,6 +159,15 @@ vfsmount* lookup_mnt(const path* p) {
   SpinGuard g(mount_lock);
   vfsmount* m = __lookup_mnt(p->mnt, p->dentry);
   return m ? mntget(m) : nullptr;
+}
+
+bool current_chrooted() {
+  vfsmount* top = vfs->root_mnt;
+  if (!top) return false;
+  path root;
+  get_fs_root(current->fs, &root);
+  PathRef held(root), whole = Walk::cross_mounts(top, dget(top->mnt_root));
+  return !(*held.get() == *whole.get());
 }
 
 bool mount_is_readonly(const vfsmount* m) {

@@ -5,6 +5,7 @@
 
 #include "fs/vfs/walk.hh"
 #include "kernel/cred/cred.hh"
+#include "kernel/cred/user_namespace.hh"
 #include "kernel/entry/syscall.hh"
 #include "mm/uaccess.hh"
 
@@ -65,7 +66,8 @@ TimeParts split(s64 ns) {
 long copy_stat(const kstat& k, struct stat* user) {
   TimeParts a = split(k.atime), m = split(k.mtime), c = split(k.ctime);
   struct stat st = {.st_dev = new_encode_dev(k.dev), .st_ino = k.ino, .st_nlink = k.nlink, .st_mode = k.mode,
-                    .st_uid = k.uid.val, .st_gid = k.gid.val, .__pad0 = 0, .st_rdev = new_encode_dev(k.rdev),
+                    .st_uid = from_kuid_munged(current_user_ns(), k.uid),
+                    .st_gid = from_kgid_munged(current_user_ns(), k.gid), .__pad0 = 0, .st_rdev = new_encode_dev(k.rdev),
                     .st_size = k.size, .st_blksize = k.blksize, .st_blocks = static_cast<long>(k.blocks),
                     .st_atime = a.sec, .st_atime_nsec = a.nsec, .st_mtime = m.sec, .st_mtime_nsec = m.nsec,
                     .st_ctime = c.sec, .st_ctime_nsec = c.nsec, .__unused = {0, 0, 0}};
@@ -128,8 +130,8 @@ SYSCALL_DEFINE5(statx, int, dfd, const char*, name, unsigned, flags, unsigned, m
   x.stx_attributes = k.attributes;
   x.stx_attributes_mask = STATX_ATTR_MOUNT_ROOT;
   x.stx_nlink = k.nlink;
-  x.stx_uid = k.uid.val;
-  x.stx_gid = k.gid.val;
+  x.stx_uid = from_kuid_munged(current_user_ns(), k.uid);
+  x.stx_gid = from_kgid_munged(current_user_ns(), k.gid);
   x.stx_mode = k.mode;
   x.stx_ino = k.ino;
   x.stx_size = static_cast<u64>(k.size);
@@ -209,7 +211,7 @@ long do_faccessat(int dfd, const char* name, int mode, int flags) {
   if (!real) return -ENOMEM;
   real->fsuid = real->uid;
   real->fsgid = real->gid;
-  real->cap_effective = real->uid.val == 0 ? real->cap_permitted : kernel_cap_t{0};
+  real->cap_effective = uid_eq(real->uid, make_kuid(real->user_ns, 0)) ? real->cap_permitted : kernel_cap_t{0};
   const struct cred* old = override_creds(real);
   auto r = check_access(dfd, name, mode, lookup);
   revert_creds(old);

@@ -174,6 +174,7 @@ void setattr_copy(inode* i, const iattr* attr);
 Result<void> simple_setattr(dentry* d, iattr* attr);
 void generic_fillattr(inode* i, kstat* st);
 bool inode_owner_or_capable(const inode* i);
+bool capable_wrt_inode(const inode* i, int cap);  // capable_wrt_inode_uidgid: power over a file whose ids mean something to us
 inline int deny_write_access(inode* i) {  // 0 or -ETXTBSY; exec
   int v = atomic_read(&i->i_writecount);
   while (v <= 0)
@@ -296,6 +297,7 @@ inline vfsmount* mntget(vfsmount* m) {
   return m;
 }
 void mntput(vfsmount* m);  // may sleep
+bool current_chrooted();   // is current's root another than its mount namespace's?
 Result<void> mnt_want_write(vfsmount* m);  // EROFS
 void mnt_drop_write(vfsmount* m);
 Result<vfsmount*> kern_mount(const file_system_type* t);  // internal, not in the tree

@@ -10,12 +10,12 @@
 
 #include "init/report.hh"
 #include "kernel/cred/groups.hh"
+#include "kernel/cred/ucounts.hh"
 #include "kernel/cred/user.hh"
 #include "kernel/cred/user_namespace.hh"
 #include "mm/mm_struct.hh"
 
 struct cred init_cred;
-user_namespace init_user_ns;
 
 namespace {
 
@@ -24,15 +24,25 @@ constinit kmem_cache* cred_cache;
 void release_parts(struct cred* c) {
   put_group_info(c->groups);
   free_uid(c->user);
+  put_ucounts(c->ucounts);
+  put_user_ns(c->user_ns);
   kmem_cache_free(cred_cache, c);
 }
 
 bool subset(kernel_cap_t a, kernel_cap_t of) { return !(a.bits & ~of.bits); }
 
+// Is what `now` may do among what `was` may? Who owns the namespace of `now`, or one above it, from his own, has all in it.
+bool powers_subset(const struct cred* was, const struct cred* now) {
+  if (was->user_ns == now->user_ns) return subset(now->cap_permitted, was->cap_permitted);
+  for (const user_namespace* ns = now->user_ns; ns->parent; ns = ns->parent)
+    if (ns->parent == was->user_ns && uid_eq(ns->owner, was->euid)) return true;
+  return false;
+}
+
 // A process whose identity changed is not to be looked into by its old peers.
 bool identity_changed(const struct cred* was, const struct cred* now) {
   return !uid_eq(was->euid, now->euid) || !gid_eq(was->egid, now->egid) || !uid_eq(was->fsuid, now->fsuid) ||
-         !gid_eq(was->fsgid, now->fsgid) || !subset(now->cap_permitted, was->cap_permitted);
+         !gid_eq(was->fsgid, now->fsgid) || !powers_subset(was, now);
 }
 
 constexpr unsigned long kDumpableMask = 3;
@@ -46,6 +56,8 @@ struct cred* prepare_creds() {
   atomic_set(&n->usage, 1);
   get_group_info(n->groups);
   get_uid(n->user);
+  get_ucounts(n->ucounts);
+  get_user_ns(n->user_ns);
   return n;
 }
 
@@ -58,15 +70,23 @@ int commit_creds(struct cred* n) {
     if (self->mm) __atomic_fetch_and(&self->mm->flags, ~kDumpableMask, __ATOMIC_RELAXED);
     self->pdeath_signal = 0;
   }
-  if (n->user != old->user) {
-    atomic_long_inc(&n->user->processes);
-    atomic_long_dec(&old->user->processes);
-  }
+  const bool others_process = n->ucounts != old->ucounts;
+  if (others_process) charge_process(n->ucounts);
   __atomic_store_n(&self->real_cred, n, __ATOMIC_RELEASE);
   __atomic_store_n(&self->cred, n, __ATOMIC_RELEASE);
+  if (others_process) uncharge_process(old->ucounts);
   put_cred(old);
   put_cred(old);
   return 0;
+}
+
+bool set_cred_ucounts(struct cred* n) {
+  if (n->ucounts->ns == n->user_ns && uid_eq(n->ucounts->uid, n->uid)) return true;
+  struct ucounts* fresh = alloc_ucounts(n->user_ns, n->uid);
+  if (!fresh) return false;
+  put_ucounts(n->ucounts);
+  n->ucounts = fresh;
+  return true;
 }
 
 void abort_creds(struct cred* n) { put_cred(n); }
@@ -105,6 +125,12 @@ bool ns_capable(user_namespace* ns, int cap) {
   return true;
 }
 
+// Power over a file of these ids: they must mean something in our namespace.
+bool capable_wrt_ids(kuid_t uid, kgid_t gid, int cap) {
+  user_namespace* ns = current_user_ns();
+  return kuid_has_mapping(ns, uid) && kgid_has_mapping(ns, gid) && ns_capable(ns, cap);
+}
+
 bool capable(int cap) { return ns_capable(&init_user_ns, cap); }
 
 bool in_group_p(kgid_t g) { return gid_eq(g, current->cred->fsgid) || groups_search(current->cred->groups, g); }
@@ -115,12 +141,13 @@ bool in_egroup_p(kgid_t g) { return gid_eq(g, current->cred->egid) || groups_sea
 void cred_early_init() {
   users_early_init();
   groups_early_init();
-  init_user_ns = {};
-  refcount_set(&init_user_ns.count, 1);
+  user_namespace_early_init();
+  ucounts_early_init();
   init_cred = {};
   atomic_set(&init_cred.usage, 4);  // init_task's two pointers and one for those who borrow it
   init_cred.cap_permitted = init_cred.cap_effective = init_cred.cap_bset = kCapFull;
   init_cred.user = get_uid(&root_user);
+  init_cred.ucounts = get_ucounts(&init_ucounts);
   init_cred.user_ns = &init_user_ns;
   init_cred.groups = &init_groups;
   get_group_info(&init_groups);
@@ -134,5 +161,7 @@ void cred_exit(LeakReport& report) {
   report.expect_zero("references to init_cred", atomic_read(&init_cred.usage) - 4);
   free_uid(&root_user);
   users_exit(report);
+  put_ucounts(&init_ucounts);
+  ucounts_exit(report);
   kmem_cache_destroy(cred_cache);
 }

@@ -6,18 +6,18 @@
 struct user_struct {
   refcount_t count;
   kuid_t uid;
-  atomic_long_t processes;  // RLIMIT_NPROC (F-62)
-  atomic_t sigpending;      // RLIMIT_SIGPENDING
   atomic_long_t locked_vm, pipe_bufs;
   struct hlist_node hash;
 };
 extern user_struct root_user;
+struct ucounts;
 extern user_namespace init_user_ns;
 extern struct cred init_cred;
 
 struct cred* prepare_creds();     // a copy of current's to change; null: no memory
 int commit_creds(struct cred* n); // publishes; 0
 void abort_creds(struct cred* n);
+bool set_cred_ucounts(struct cred* n);  // who counts after n's real uid or namespace changed; false: no memory
 void __put_cred(struct cred* c);
 inline const struct cred* get_cred(const struct cred* c) {
   atomic_inc(&const_cast<struct cred*>(c)->usage);
@@ -31,6 +31,7 @@ void revert_creds(const struct cred* old);
 bool cred_has_cap(const struct cred* c, const user_namespace* target, int cap);
 bool capable(int cap);  // current's subjective ones, in the initial user namespace
 bool ns_capable(user_namespace* ns, int cap);
+bool capable_wrt_ids(kuid_t uid, kgid_t gid, int cap);  // over what has these ids, in current's own namespace
 bool in_group_p(kgid_t g);  // fsgid or supplementary
 bool in_egroup_p(kgid_t g);
 inline bool uid_eq(kuid_t a, kuid_t b) { return a.val == b.val; }

@@ -47,23 +47,42 @@ static int compare_gids(const void* a, const void* b) {
   return x < y ? -1 : x > y;
 }
 
+namespace {
+
+// Between a list and the caller's array, in his ids. 0 or -errno.
+long put_groups(const group_info* g, unsigned __user* list) {
+  for (int i = 0; i < g->ngroups; i++)
+    if (put_user(from_kgid_munged(current_user_ns(), g->gid[i]), list + i)) return -EFAULT;
+  return 0;
+}
+
+long take_groups(group_info* g, const unsigned __user* list) {
+  if (copy_from_user(g->gid, list, static_cast<size_t>(g->ngroups) * sizeof(kgid_t))) return -EFAULT;
+  for (int i = 0; i < g->ngroups; i++) {
+    g->gid[i] = make_kgid(current_user_ns(), g->gid[i].val);
+    if (!gid_valid(g->gid[i])) return -EINVAL;
+  }
+  return 0;
+}
+
+}  // namespace
+
 SYSCALL_DEFINE2(getgroups, int, size, unsigned __user*, list) {
   const group_info* g = current->cred->groups;
   if (size < 0) return -EINVAL;
   if (!size) return g->ngroups;
   if (g->ngroups > size) return -EINVAL;
-  return copy_to_user(list, g->gid, static_cast<size_t>(g->ngroups) * sizeof(kgid_t)) ? -EFAULT : g->ngroups;
+  const long error = put_groups(g, list);
+  return error ? error : g->ngroups;
 }
 
 SYSCALL_DEFINE2(setgroups, int, size, unsigned __user*, list) {
-  if (!ns_capable(current->cred->user_ns, CAP_SETGID)) return -EPERM;
+  if (!ns_capable(current_user_ns(), CAP_SETGID) || !userns_may_setgroups(current_user_ns())) return -EPERM;
   if (static_cast<unsigned>(size) > NGROUPS_MAX) return -EINVAL;
   group_info* g = groups_alloc(size);
   if (!g) return -ENOMEM;
   struct cred* n = nullptr;
-  long error = copy_from_user(g->gid, list, static_cast<size_t>(size) * sizeof(kgid_t)) ? -EFAULT : 0;
-  for (int i = 0; !error && i < size; i++)
-    if (!gid_valid(g->gid[i])) error = -EINVAL;
+  long error = take_groups(g, list);
   if (!error && !(n = prepare_creds())) error = -ENOMEM;
   if (error) {
     put_group_info(g);

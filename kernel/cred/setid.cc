@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kernel/cred/cred.hh"
+#include "kernel/cred/ucounts.hh"
 #include "kernel/cred/user.hh"
 #include "kernel/cred/user_namespace.hh"
 #include "kernel/entry/syscall.hh"
@@ -35,11 +36,12 @@ class NewCred {
   struct cred* cred_;
 };
 
-bool is_root(kuid_t u) { return u.val == 0; }
 
 // capabilities(7), "Effect of user ID changes on capabilities".
 void fix_caps_for_uids(struct cred& n, const struct cred& old) {
   if (old.securebits & SECBIT_NO_SETUID_FIXUP) return;
+  const kuid_t root = make_kuid(old.user_ns, 0);
+  auto is_root = [root](kuid_t u) { return uid_eq(u, root); };
   bool was_root = is_root(old.uid) || is_root(old.euid) || is_root(old.suid);
   bool now_root = is_root(n.uid) || is_root(n.euid) || is_root(n.suid);
   if (was_root && !now_root) {
@@ -52,6 +54,8 @@ void fix_caps_for_uids(struct cred& n, const struct cred& old) {
 
 void fix_caps_for_fsuid(struct cred& n, const struct cred& old) {
   if (old.securebits & SECBIT_NO_SETUID_FIXUP) return;
+  const kuid_t root = make_kuid(old.user_ns, 0);
+  auto is_root = [root](kuid_t u) { return uid_eq(u, root); };
   if (is_root(old.fsuid) && !is_root(n.fsuid)) n.cap_effective.bits &= ~kFsCaps;
   if (!is_root(old.fsuid) && is_root(n.fsuid)) n.cap_effective.bits |= n.cap_permitted.bits & kFsCaps;
 }
@@ -60,23 +64,40 @@ void fix_caps_for_fsuid(struct cred& n, const struct cred& old) {
 bool account_to(struct cred& n, kuid_t uid) {
   user_struct* user = alloc_uid(uid);
   if (!user) return false;
-  bool over = static_cast<u64>(atomic_long_read(&user->processes)) >= rlimit(RLIMIT_NPROC) && user != &root_user;
+  free_uid(n.user);
+  n.user = user;
+  if (!set_cred_ucounts(&n)) return false;
+  const unsigned long limit = rlimit(RLIMIT_NPROC);
+  bool over = user != &root_user && (static_cast<u64>(get_rlimit_value(n.ucounts, UCOUNT_RLIMIT_NPROC)) >= limit ||
+                                     is_rlimit_overlimit(n.ucounts, UCOUNT_RLIMIT_NPROC, limit));
   if (over)
     current->flags |= PF_NPROC_EXCEEDED;
   else
     current->flags &= ~PF_NPROC_EXCEEDED;
-  free_uid(n.user);
-  n.user = user;
   return true;
 }
 
 constexpr unsigned kKeep = ~0u;  // -1: leave this id as it is
-bool may_setuid() { return ns_capable(current->cred->user_ns, CAP_SETUID); }
-bool may_setgid() { return ns_capable(current->cred->user_ns, CAP_SETGID); }
+bool may_setuid() { return ns_capable(current_user_ns(), CAP_SETUID); }
+bool may_setgid() { return ns_capable(current_user_ns(), CAP_SETGID); }
+
+// An id as the caller gave it, in his namespace. `bad`: it is given and means nothing there.
+struct GivenUid {
+  explicit GivenUid(unsigned id) : keep(id == kKeep), id(make_kuid(current_user_ns(), id)), bad(!keep && !uid_valid(this->id)) {}
+  bool keep;
+  kuid_t id;
+  bool bad;
+};
+struct GivenGid {
+  explicit GivenGid(unsigned id) : keep(id == kKeep), id(make_kgid(current_user_ns(), id)), bad(!keep && !gid_valid(this->id)) {}
+  bool keep;
+  kgid_t id;
+  bool bad;
+};
 template <class Id>
-bool among(unsigned id, std::initializer_list<Id> set) {
+bool among(Id id, std::initializer_list<Id> set) {
   for (Id x : set)
-    if (x.val == id) return true;
+    if (x.val == id.val) return true;
   return false;
 }
 
@@ -87,116 +108,130 @@ long finish_uids(NewCred& n, const struct cred& old) {
   return n.commit();
 }
 
+unsigned shown(kuid_t id) { return from_kuid_munged(current_user_ns(), id); }
+unsigned shown(kgid_t id) { return from_kgid_munged(current_user_ns(), id); }
+
 }  // namespace
 
-SYSCALL_DEFINE0(getuid) { return current->cred->uid.val; }
-SYSCALL_DEFINE0(geteuid) { return current->cred->euid.val; }
-SYSCALL_DEFINE0(getgid) { return current->cred->gid.val; }
-SYSCALL_DEFINE0(getegid) { return current->cred->egid.val; }
+SYSCALL_DEFINE0(getuid) { return shown(current->cred->uid); }
+SYSCALL_DEFINE0(geteuid) { return shown(current->cred->euid); }
+SYSCALL_DEFINE0(getgid) { return shown(current->cred->gid); }
+SYSCALL_DEFINE0(getegid) { return shown(current->cred->egid); }
 
 SYSCALL_DEFINE1(setuid, unsigned, uid) {
-  if (uid == kKeep) return -EINVAL;
+  const kuid_t id = make_kuid(current_user_ns(), uid);
+  if (!uid_valid(id)) return -EINVAL;
   NewCred n;
   if (!n) return -ENOMEM;
   const struct cred& old = *current->cred;
   if (may_setuid())
-    n->uid = n->suid = {uid};
-  else if (!among(uid, {old.uid, old.suid}))
+    n->uid = n->suid = id;
+  else if (!among(id, {old.uid, old.suid}))
     return -EPERM;
-  n->euid = {uid};
+  n->euid = id;
   return finish_uids(n, old);
 }
 
 SYSCALL_DEFINE2(setreuid, unsigned, ruid, unsigned, euid) {
+  const GivenUid r(ruid), e(euid);
+  if (r.bad || e.bad) return -EINVAL;
   NewCred n;
   if (!n) return -ENOMEM;
   const struct cred& old = *current->cred;
-  if (ruid != kKeep) {
-    if (!among(ruid, {old.uid, old.euid}) && !may_setuid()) return -EPERM;
-    n->uid = {ruid};
+  if (!r.keep) {
+    if (!among(r.id, {old.uid, old.euid}) && !may_setuid()) return -EPERM;
+    n->uid = r.id;
   }
-  if (euid != kKeep) {
-    if (!among(euid, {old.uid, old.euid, old.suid}) && !may_setuid()) return -EPERM;
-    n->euid = {euid};
+  if (!e.keep) {
+    if (!among(e.id, {old.uid, old.euid, old.suid}) && !may_setuid()) return -EPERM;
+    n->euid = e.id;
   }
-  if (ruid != kKeep || (euid != kKeep && euid != old.uid.val)) n->suid = n->euid;
+  if (!r.keep || (!e.keep && !uid_eq(e.id, old.uid))) n->suid = n->euid;
   return finish_uids(n, old);
 }
 
 SYSCALL_DEFINE3(setresuid, unsigned, ruid, unsigned, euid, unsigned, suid) {
+  const GivenUid r(ruid), e(euid), s(suid);
+  if (r.bad || e.bad || s.bad) return -EINVAL;
   NewCred n;
   if (!n) return -ENOMEM;
   const struct cred& old = *current->cred;
   bool foreign = false;
-  for (unsigned id : {ruid, euid, suid}) foreign |= id != kKeep && !among(id, {old.uid, old.euid, old.suid});
+  for (const GivenUid* g : {&r, &e, &s}) foreign |= !g->keep && !among(g->id, {old.uid, old.euid, old.suid});
   if (foreign && !may_setuid()) return -EPERM;
-  if (ruid != kKeep) n->uid = {ruid};
-  if (euid != kKeep) n->euid = {euid};
-  if (suid != kKeep) n->suid = {suid};
+  if (!r.keep) n->uid = r.id;
+  if (!e.keep) n->euid = e.id;
+  if (!s.keep) n->suid = s.id;
   return finish_uids(n, old);
 }
 
 SYSCALL_DEFINE3(getresuid, unsigned __user*, ruid, unsigned __user*, euid, unsigned __user*, suid) {
   const struct cred& c = *current->cred;
-  return put_user(c.uid.val, ruid) || put_user(c.euid.val, euid) || put_user(c.suid.val, suid) ? -EFAULT : 0;
+  return put_user(shown(c.uid), ruid) || put_user(shown(c.euid), euid) || put_user(shown(c.suid), suid) ? -EFAULT : 0;
 }
 
 SYSCALL_DEFINE1(setgid, unsigned, gid) {
-  if (gid == kKeep) return -EINVAL;
+  const kgid_t id = make_kgid(current_user_ns(), gid);
+  if (!gid_valid(id)) return -EINVAL;
   NewCred n;
   if (!n) return -ENOMEM;
   if (may_setgid())
-    n->gid = n->sgid = {gid};
-  else if (!among(gid, {n->gid, n->sgid}))
+    n->gid = n->sgid = id;
+  else if (!among(id, {n->gid, n->sgid}))
     return -EPERM;
-  n->egid = n->fsgid = {gid};
+  n->egid = n->fsgid = id;
   return n.commit();
 }
 
 SYSCALL_DEFINE2(setregid, unsigned, rgid, unsigned, egid) {
+  const GivenGid r(rgid), e(egid);
+  if (r.bad || e.bad) return -EINVAL;
   NewCred n;
   if (!n) return -ENOMEM;
   const struct cred& old = *current->cred;
-  if (rgid != kKeep) {
-    if (!among(rgid, {old.gid, old.egid}) && !may_setgid()) return -EPERM;
-    n->gid = {rgid};
+  if (!r.keep) {
+    if (!among(r.id, {old.gid, old.egid}) && !may_setgid()) return -EPERM;
+    n->gid = r.id;
   }
-  if (egid != kKeep) {
-    if (!among(egid, {old.gid, old.egid, old.sgid}) && !may_setgid()) return -EPERM;
-    n->egid = {egid};
+  if (!e.keep) {
+    if (!among(e.id, {old.gid, old.egid, old.sgid}) && !may_setgid()) return -EPERM;
+    n->egid = e.id;
   }
-  if (rgid != kKeep || (egid != kKeep && egid != old.gid.val)) n->sgid = n->egid;
+  if (!r.keep || (!e.keep && !gid_eq(e.id, old.gid))) n->sgid = n->egid;
   n->fsgid = n->egid;
   return n.commit();
 }
 
 SYSCALL_DEFINE3(setresgid, unsigned, rgid, unsigned, egid, unsigned, sgid) {
+  const GivenGid r(rgid), e(egid), s(sgid);
+  if (r.bad || e.bad || s.bad) return -EINVAL;
   NewCred n;
   if (!n) return -ENOMEM;
   const struct cred& old = *current->cred;
   bool foreign = false;
-  for (unsigned id : {rgid, egid, sgid}) foreign |= id != kKeep && !among(id, {old.gid, old.egid, old.sgid});
+  for (const GivenGid* g : {&r, &e, &s}) foreign |= !g->keep && !among(g->id, {old.gid, old.egid, old.sgid});
   if (foreign && !may_setgid()) return -EPERM;
-  if (rgid != kKeep) n->gid = {rgid};
-  if (egid != kKeep) n->egid = {egid};
-  if (sgid != kKeep) n->sgid = {sgid};
+  if (!r.keep) n->gid = r.id;
+  if (!e.keep) n->egid = e.id;
+  if (!s.keep) n->sgid = s.id;
   n->fsgid = n->egid;
   return n.commit();
 }
 
 SYSCALL_DEFINE3(getresgid, unsigned __user*, rgid, unsigned __user*, egid, unsigned __user*, sgid) {
   const struct cred& c = *current->cred;
-  return put_user(c.gid.val, rgid) || put_user(c.egid.val, egid) || put_user(c.sgid.val, sgid) ? -EFAULT : 0;
+  return put_user(shown(c.gid), rgid) || put_user(shown(c.egid), egid) || put_user(shown(c.sgid), sgid) ? -EFAULT : 0;
 }
 
 // These two answer the earlier id whatever happens (setfsuid(2)).
 SYSCALL_DEFINE1(setfsuid, unsigned, uid) {
   const struct cred& old = *current->cred;
-  const long was = old.fsuid.val;
-  if (uid == kKeep || (!among(uid, {old.uid, old.euid, old.suid, old.fsuid}) && !may_setuid())) return was;
+  const long was = shown(old.fsuid);
+  const kuid_t id = make_kuid(old.user_ns, uid);
+  if (!uid_valid(id) || (!among(id, {old.uid, old.euid, old.suid, old.fsuid}) && !may_setuid())) return was;
   NewCred n;
   if (!n) return was;
-  n->fsuid = {uid};
+  n->fsuid = id;
   fix_caps_for_fsuid(*n, old);
   n.commit();
   return was;
@@ -204,11 +239,12 @@ SYSCALL_DEFINE1(setfsuid, unsigned, uid) {
 
 SYSCALL_DEFINE1(setfsgid, unsigned, gid) {
   const struct cred& old = *current->cred;
-  const long was = old.fsgid.val;
-  if (gid == kKeep || (!among(gid, {old.gid, old.egid, old.sgid, old.fsgid}) && !may_setgid())) return was;
+  const long was = shown(old.fsgid);
+  const kgid_t id = make_kgid(old.user_ns, gid);
+  if (!gid_valid(id) || (!among(id, {old.gid, old.egid, old.sgid, old.fsgid}) && !may_setgid())) return was;
   NewCred n;
   if (!n) return was;
-  n->fsgid = {gid};
+  n->fsgid = id;
   n.commit();
   return was;
 }

@@ -72,5 +72,4 @@ void users_exit(LeakReport& report) {
   user_struct* u;
   for (auto& head : users.bucket) hlist_for_each_entry(u, &head, hash) left++;
   report.expect_zero("user_structs", left - 1);
-  report.expect_zero("signals queued for root", atomic_read(&root_user.sigpending));
 }

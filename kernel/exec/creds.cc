@@ -4,6 +4,7 @@
 #include <linux/sched.h>
 
 #include "kernel/cred/cred.hh"
+#include "kernel/cred/user_namespace.hh"
 #include "kernel/exec/exec.hh"
 #include "kernel/ptrace/ptrace.hh"
 #include "kernel/sync/guards.hh"
@@ -21,6 +22,7 @@ bool apply_setid_bits(linux_binprm* b) {
   const inode* i = file_inode(f);
   if ((f->f_path.mnt->mnt_flags & MNT_NOSUID) || current->no_new_privs) return false;
   umode_t mode = READ_ONCE(i->i_mode);
+  if (!kuid_has_mapping(b->cred->user_ns, i->i_uid) || !kgid_has_mapping(b->cred->user_ns, i->i_gid)) return false;
   bool applied = false;
   if (mode & S_ISUID) {
     b->cred->euid = i->i_uid;
@@ -37,7 +39,8 @@ bool apply_setid_bits(linux_binprm* b) {
 // 8.3 with empty file sets: ambient capabilities, and the root rule.
 bool apply_capabilities(struct cred* n, const struct cred* old, bool setid) {
   bool root_rule = !(n->securebits & kSecureNoRoot);
-  bool is_root = n->euid.val == 0, real_root = n->uid.val == 0;
+  const kuid_t root = make_kuid(n->user_ns, 0);
+  bool is_root = uid_eq(n->euid, root), real_root = uid_eq(n->uid, root);
   bool changed_ids = setid && (!uid_eq(n->euid, old->euid) || !gid_eq(n->egid, old->egid));
   if (changed_ids || (setid && !uid_eq(n->euid, n->uid))) n->cap_ambient = {0};
   n->cap_permitted = n->cap_effective = n->cap_ambient;
@@ -57,16 +60,31 @@ unsigned bprm_unsafe_bits() {
   return bits;
 }
 
+namespace {
+
+// The program may not be read, so its memory may be looked into only from where its file's ids mean something.
+void raise_mm_owner(mm_struct* mm, const inode* i) {
+  user_namespace* ns = mm->user_ns;
+  while (ns->parent && (!kuid_has_mapping(ns, i->i_uid) || !kgid_has_mapping(ns, i->i_gid))) ns = ns->parent;
+  if (ns == mm->user_ns) return;
+  get_user_ns(ns);
+  put_user_ns(mm->user_ns);
+  mm->user_ns = ns;
+}
+
+}  // namespace
+
 Result<void> bprm_creds_from_file(linux_binprm* b) {
   struct cred* n = b->cred;
   const struct cred* old = current_cred();
   b->unreadable |= !inode_permission(b->file.get()->f_path.mnt, file_inode(b->file.get()), MAY_READ);
+  if (b->unreadable) raise_mm_owner(b->mm, file_inode(b->file.get()));
   bool setid = apply_setid_bits(b);
   bool gained = apply_capabilities(n, old, setid);
   bool changed = !uid_eq(n->euid, old->euid) || !gid_eq(n->egid, old->egid);
   const bool watched = (b->unsafe & ~kUnsafePtrace) || !ptracer_capable(current, n->user_ns);
   if ((changed || gained) && watched) {
-    if (!capable(CAP_SETUID) || (b->unsafe & kUnsafeNoNewPrivs)) {
+    if (!ns_capable(n->user_ns, CAP_SETUID) || (b->unsafe & kUnsafeNoNewPrivs)) {
       n->euid = n->uid;
       n->egid = n->gid;
     }
@@ -77,6 +95,6 @@ Result<void> bprm_creds_from_file(linux_binprm* b) {
   n->sgid = n->fsgid = n->egid;
   n->securebits &= ~kSecureKeepCaps;
   b->secureexec = !uid_eq(n->euid, n->uid) || !gid_eq(n->egid, n->gid) ||
-                  (n->uid.val != 0 && (n->cap_permitted.bits & ~n->cap_ambient.bits) != 0);
+                  (!uid_eq(n->uid, make_kuid(n->user_ns, 0)) && (n->cap_permitted.bits & ~n->cap_ambient.bits) != 0);
   return {};
 }

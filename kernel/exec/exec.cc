@@ -13,6 +13,7 @@
 
 #include "fs/binfmt/elf.hh"
 #include "kernel/cred/cred.hh"
+#include "kernel/cred/ucounts.hh"
 #include "kernel/entry/rseq.hh"
 #include "kernel/entry/syscall.hh"
 #include "kernel/exit/exit.hh"
@@ -81,7 +82,7 @@ struct ExecRequest {
 // The deferred check of setuid (stage 2).
 Result<void> check_nproc() {
   if (!(current->flags & PF_NPROC_EXCEEDED)) return {};
-  if (atomic_long_read(&current_cred()->user->processes) > static_cast<long>(rlimit(RLIMIT_NPROC))) return fail(EAGAIN);
+  if (is_rlimit_overlimit(current_cred()->ucounts, UCOUNT_RLIMIT_NPROC, rlimit(RLIMIT_NPROC))) return fail(EAGAIN);
   current->flags &= ~PF_NPROC_EXCEEDED;
   return {};
 }

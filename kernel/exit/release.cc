@@ -4,6 +4,7 @@
 
 #include "kernel/task/neighbours.hh"
 #include "kernel/cred/cred.hh"
+#include "kernel/cred/ucounts.hh"
 #include "kernel/exit/exit.hh"
 #include "kernel/fork/task_memory.hh"
 #include "kernel/pid/pid.hh"
@@ -91,7 +92,7 @@ task_struct* overdue_leader(task_struct* p) {
 void release_task(task_struct* p) {
   while (p) {
     task_struct* next;
-    atomic_long_dec(&p->real_cred->user->processes);
+    uncharge_process(p->real_cred->ucounts);
     {
       IrqOffWriteGuard guard(tasklist_lock);
       if (p->ptrace) [[unlikely]] ptrace_unlink(p);

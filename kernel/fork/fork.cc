@@ -7,6 +7,7 @@
 #include <linux/minmax.h>
 
 #include "init/report.hh"
+#include "kernel/cred/user_namespace.hh"
 #include "kernel/fork/task_memory.hh"
 #include "mm/page_alloc.hh"
 
@@ -18,6 +19,7 @@ int max_threads_for(u64 ram_bytes) {
 void fork_init() {
   task_memory_init();
   max_threads = max_threads_for(u64{totalram_pages()} * 4096);
+  user_namespace_init();
   const auto half = static_cast<unsigned long>(max_threads / 2);
   init_task.signal->rlim[RLIMIT_NPROC] = init_task.signal->rlim[RLIMIT_SIGPENDING] = {half, half};
 }

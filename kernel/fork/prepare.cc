@@ -11,6 +11,7 @@
 #include "arch/contract/arch.hh"
 #include "fs/vfs/vfs.hh"
 #include "kernel/cred/cred.hh"
+#include "kernel/cred/ucounts.hh"
 #include "kernel/entry/rseq.hh"
 #include "kernel/fork/init_task.hh"
 #include "kernel/fork/new_task.hh"
@@ -87,16 +88,24 @@ void NewTask::give_task() {
 // references are one addition. F-62: the process is counted before the limit is looked at.
 Result<void> NewTask::take_creds() {
   if (fault_here("creds")) return fail(ENOMEM);
+  t_->ptracer_cred = nullptr;
+  if (args_.flags & CLONE_NEWUSER) {
+    struct cred* n;
+    TRY(check_abi(unshare_userns(args_.flags, &n)));
+    t_->cred = n;
+    t_->real_cred = get_cred(n);
+    charge_process(n->ucounts);
+    return {};
+  }
   auto* c = const_cast<struct cred*>(current->cred);
   atomic_add(2, &c->usage);
   t_->cred = t_->real_cred = c;
-  t_->ptracer_cred = nullptr;
-  atomic_long_inc(&c->user->processes);
+  charge_process(c->ucounts);
   return {};
 }
 
 void NewTask::give_creds() {
-  atomic_long_dec(&t_->real_cred->user->processes);
+  uncharge_process(t_->real_cred->ucounts);
   put_cred(t_->cred);
   put_cred(t_->real_cred);
 }
@@ -104,7 +113,7 @@ void NewTask::give_creds() {
 namespace {
 
 bool over_process_limit(const struct cred* c) {
-  if (static_cast<unsigned long>(atomic_long_read(&c->user->processes)) <= rlimit(RLIMIT_NPROC)) return false;
+  if (!is_rlimit_overlimit(c->ucounts, UCOUNT_RLIMIT_NPROC, rlimit(RLIMIT_NPROC))) return false;
   return c->user != &root_user && !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN);
 }
 

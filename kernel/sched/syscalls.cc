@@ -7,6 +7,7 @@
 #include <linux/rcupdate.h>
 
 #include "kernel/cred/cred.hh"
+#include "kernel/cred/user_namespace.hh"
 #include "kernel/pid/pid.hh"
 #include "kernel/sched/params.hh"
 #include "kernel/sync/guards.hh"
@@ -61,7 +62,7 @@ void for_each_priority_target(int which, int who, F&& visit) {
   }
   ReadGuard relations(tasklist_lock);
   struct pid* group = which == 1 ? (who ? find_vpid(who) : task_pgrp(current)) : nullptr;
-  kuid_t uid = which == 2 && who ? kuid_t{static_cast<unsigned>(who)} : current_cred()->uid;
+  kuid_t uid = which == 2 && who ? make_kuid(current_user_ns(), static_cast<unsigned>(who)) : current_cred()->uid;
   for_each_process_thread(g, t) {
     bool match = which == 1 ? task_pgrp(t) == group : uid_eq(READ_ONCE(t->real_cred)->uid, uid) && task_pid_vnr(t);
     if (match) visit(t);

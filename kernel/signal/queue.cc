@@ -6,7 +6,7 @@
 #include <linux/slab.h>
 
 #include "init/report.hh"
-#include "kernel/cred/user.hh"
+#include "kernel/cred/ucounts.hh"
 #include "kernel/signal/sets.hh"
 #include "kernel/sync/guards.hh"
 
@@ -14,20 +14,18 @@ namespace {
 
 constinit kmem_cache* cache;
 
-void uncharge(user_struct* u) {
-  atomic_dec(&u->sigpending);
-  free_uid(u);
-}
+void uncharge(ucounts* u) { dec_rlimit_put_ucounts(u, UCOUNT_RLIMIT_SIGPENDING); }
 
 }  // namespace
 
 sigqueue* new_queue_entry(task_struct* t, QueueLimit limit) {
-  user_struct* user;
+  ucounts* user;
+  long pending;
   {
     RcuReadGuard rcu;
-    user = get_uid(rcu_dereference(t->real_cred)->user);
+    user = rcu_dereference(t->real_cred)->ucounts;
+    pending = inc_rlimit_get_ucounts(user, UCOUNT_RLIMIT_SIGPENDING);
   }
-  int pending = atomic_inc_return(&user->sigpending);
   sigqueue* q = nullptr;
   if (limit == QueueLimit::Override || static_cast<unsigned long>(pending) <= rlimit_of(t, RLIMIT_SIGPENDING))
     q = static_cast<sigqueue*>(kmem_cache_alloc(cache, GFP_ATOMIC));
@@ -37,13 +35,13 @@ sigqueue* new_queue_entry(task_struct* t, QueueLimit limit) {
   }
   INIT_LIST_HEAD(&q->list);
   q->preallocated = false;
-  q->user = user;
+  q->ucounts = user;
   return q;
 }
 
 void free_queue_entry(sigqueue* q) {
   if (q->preallocated) return;  // its owner frees it
-  uncharge(q->user);
+  uncharge(q->ucounts);
   kmem_cache_free(cache, q);
 }
 

@@ -10,7 +10,7 @@ enum class QueueLimit : unsigned char { Respect, Override };
 struct sigqueue {
   list_head list;  // empty: not queued. siglock of whose queue it is in
   bool preallocated;
-  user_struct* user;  // who is charged
+  struct ucounts* ucounts;  // who is charged
   kernel_siginfo info;
 };
 

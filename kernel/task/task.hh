@@ -108,7 +108,8 @@ struct cred {
   kgid_t gid, sgid, egid, fsgid;
   unsigned securebits;
   kernel_cap_t cap_inheritable, cap_permitted, cap_effective, cap_bset, cap_ambient;
-  user_struct* user;
+  user_struct* user;        // by uid, whatever the namespace
+  struct ucounts* ucounts;  // by namespace and real uid
   user_namespace* user_ns;
   group_info* groups;
   struct rcu_head rcu;

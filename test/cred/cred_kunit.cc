@@ -6,6 +6,7 @@
 
 #include "kernel/cred/capability.hh"
 #include "kernel/cred/groups.hh"
+#include "kernel/cred/ucounts.hh"
 #include "kernel/cred/user.hh"
 #include "test/fork/helpers.hh"
 
@@ -114,13 +115,13 @@ void setreuid_saves(kunit* test) {  // setreuid(2): the saved id follows when th
 }
 
 void processes_are_counted_by_real_uid(kunit* test) {
-  const long root = atomic_long_read(&root_user.processes);
+  const long root = get_rlimit_value(&init_ucounts, UCOUNT_RLIMIT_NPROC);
   KUNIT_EXPECT_EQ(test, call(sys_setresuid, 1234, -1, -1), 0);
-  KUNIT_EXPECT_EQ(test, atomic_long_read(&root_user.processes), root - 1);
-  KUNIT_EXPECT_EQ(test, atomic_long_read(&mine().user->processes), 1);
+  KUNIT_EXPECT_EQ(test, get_rlimit_value(&init_ucounts, UCOUNT_RLIMIT_NPROC), root - 1);
+  KUNIT_EXPECT_EQ(test, get_rlimit_value(mine().ucounts, UCOUNT_RLIMIT_NPROC), 1);
   KUNIT_EXPECT_EQ(test, mine().user->uid.val, 1234u);
   KUNIT_EXPECT_EQ(test, call(sys_setresuid, 0, -1, -1), 0);
-  KUNIT_EXPECT_EQ(test, atomic_long_read(&root_user.processes), root);
+  KUNIT_EXPECT_EQ(test, get_rlimit_value(&init_ucounts, UCOUNT_RLIMIT_NPROC), root);
 }
 
 void groups(kunit* test) {

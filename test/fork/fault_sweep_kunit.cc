@@ -6,7 +6,7 @@
 #include <linux/rcupdate.h>
 
 #include "fs/vfs/vfs.hh"
-#include "kernel/cred/cred.hh"
+#include "kernel/cred/ucounts.hh"
 #include "kernel/fault_inject.hh"
 #include "kernel/fork/copy_process.hh"
 #include "kernel/nsproxy/nsproxy.hh"
@@ -29,7 +29,7 @@ Counts counts() {
           atomic_read(&current->files->count),
           current->fs->users,
           static_cast<int>(refcount_read(&current->nsproxy->count)),
-          atomic_long_read(&current->cred->user->processes),
+          get_rlimit_value(current->cred->ucounts, UCOUNT_RLIMIT_NPROC),
           refcount_read(&current->sighand->count),
           refcount_read(&current->signal->sigcnt)};
 }

@@ -5,6 +5,7 @@
 #include <linux/delay.h>
 
 #include "kernel/cred/cred.hh"
+#include "kernel/cred/user.hh"
 #include "kernel/fork/copy_process.hh"
 
 int max_threads_for(u64 ram_bytes);
@@ -182,20 +183,12 @@ int forks_over_limit(void*) {
   struct cred* n = prepare_creds();
   n->uid = n->euid = n->suid = {1000};
   n->cap_effective = {};
-  user_struct user{};
-  refcount_set(&user.count, 2);
-  user.uid = {1000};
-  atomic_long_set(&user.processes, 0);
-  user_struct* was = n->user;
-  n->user = &user;
+  free_uid(n->user);
+  n->user = alloc_uid(n->uid);
+  set_cred_ucounts(n);
   commit_creds(n);
   current->signal->rlim[RLIMIT_NPROC].rlim_cur = 1;
   pid_t pid = user_mode_thread(returns_arg, nullptr, SIGCHLD);
-  struct cred* back = prepare_creds();
-  refcount_dec(&user.count);
-  back->user = was;
-  commit_creds(back);
-  rcu_barrier();  // the credentials that point at `user` are freed by callbacks
   return exited(-pid);
 }
 void process_limit(kunit* test) { KUNIT_EXPECT_EQ(test, wait_for(spawn(forks_over_limit)).event.status, exited(EAGAIN)); }

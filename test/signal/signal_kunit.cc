@@ -4,7 +4,7 @@
 
 #include <linux/delay.h>
 
-#include "kernel/cred/cred.hh"
+#include "kernel/cred/ucounts.hh"
 #include "kernel/signal/frame.hh"
 #include "kernel/signal/internal.hh"
 #include "kernel/signal/queue.hh"
@@ -116,7 +116,7 @@ PROCESS_CASE(queue_limit) {  // S-17
   catch_signal(SIGRTMIN);
   catch_signal(SIGUSR1);
   block(~0ull);
-  current->signal->rlim[RLIMIT_SIGPENDING].rlim_cur = static_cast<unsigned long>(atomic_read(&current->cred->user->sigpending)) + 1;
+  current->signal->rlim[RLIMIT_SIGPENDING].rlim_cur = static_cast<unsigned long>(get_rlimit_value(current->cred->ucounts, UCOUNT_RLIMIT_SIGPENDING)) + 1;
   kernel_siginfo info = queued(SIGRTMIN, 1), by_kill = queued(SIGRTMIN, 0, SI_USER), got;
   MUST(send_self(SIGRTMIN, PIDTYPE_PID, &info) == 0);
   MUST(send_self(SIGRTMIN, PIDTYPE_PID, &info) == -EAGAIN);
@@ -142,14 +142,14 @@ PROCESS_CASE(kernel_signals_pass_the_limit) {
 }
 
 void charges_are_given_back(kunit* test) {
-  const int before = atomic_read(&current->cred->user->sigpending);
+  const int before = get_rlimit_value(current->cred->ucounts, UCOUNT_RLIMIT_SIGPENDING);
   in_process(test, [](void*) {
     catch_signal(SIGRTMIN);
     block(~0ull);
     for (int i = 0; i < 10; i++) send_self(SIGRTMIN, PIDTYPE_TGID);
     return 0;
   });
-  KUNIT_EXPECT_EQ(test, atomic_read(&current->cred->user->sigpending), before);
+  KUNIT_EXPECT_EQ(test, get_rlimit_value(current->cred->ucounts, UCOUNT_RLIMIT_SIGPENDING), before);
 }
 
 // ---- Ignoring (S-3, S-14, S-60) ----------------------------------------------------------------------------------------------
