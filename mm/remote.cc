@@ -104,9 +104,10 @@ long copy_struct_from_user(void* dst, size_t ksize, const void* src, size_t usiz
   for (size_t left = usize - n; left;) {
     char chunk[64];
     size_t part = std::min(left, sizeof(chunk));
-    if (copy_from_user(chunk, more, part)) return -EFAULT;
-    for (size_t i = 0; i < part; i++)
-      if (chunk[i]) return -E2BIG;
+    size_t missing = copy_from_user(chunk, more, part);
+    for (size_t i = 0; i < part - missing; i++)
+      if (chunk[i]) return -E2BIG;  // also if memory ends behind it
+    if (missing) return -EFAULT;
     more += part;
     left -= part;
   }
