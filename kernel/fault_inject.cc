@@ -15,23 +15,33 @@ struct Armed {
   task_struct* task;
   long nth;
   atomic_long_t seen;
-  FailPoint point;
+  FaultObserver observer;
+  const char* stage;  // the armed task's own
+  FaultVisit failed;
   bool fired;
 };
-constinit Armed armed{};
+constinit Armed armed;
+
+bool counts_here() { return arch::current_task() == READ_ONCE(armed.task) && !in_interrupt(); }
 }  // namespace
 
-bool should_fail_slow(FailPoint point) {
-  if (arch::current_task() != READ_ONCE(armed.task) || in_interrupt()) return false;
+bool should_fail_slow(FailPoint point, const char* step) {
+  if (!counts_here()) return false;
+  const FaultVisit visit{point, step, armed.stage};
+  if (armed.observer.visit) armed.observer.visit(armed.observer.context, visit);
   if (atomic_long_inc_return(&armed.seen) != armed.nth) return false;
-  armed.point = point;
+  armed.failed = visit;
   WRITE_ONCE(armed.fired, true);
   return true;
 }
 
-FaultInjection::FaultInjection(task_struct* task, long nth) {
+void fault_stage_slow(const char* stage) {
+  if (counts_here()) armed.stage = stage;
+}
+
+FaultInjection::FaultInjection(task_struct* task, long nth, FaultObserver observer) {
   BUG_ON(fault_injection_armed);
-  armed = {task, nth, {0}, FailPoint::Other, false};
+  armed = {task, nth, {0}, observer, nullptr, {FailPoint::Other, nullptr, nullptr}, false};
   __atomic_store_n(&fault_injection_armed, 1, __ATOMIC_RELEASE);
 }
 FaultInjection::~FaultInjection() {
@@ -40,4 +50,5 @@ FaultInjection::~FaultInjection() {
 }
 long FaultInjection::seen() const { return atomic_long_read(&armed.seen); }
 bool FaultInjection::fired() const { return READ_ONCE(armed.fired); }
-FailPoint FaultInjection::point() const { return armed.point; }
+FailPoint FaultInjection::point() const { return armed.failed.point; }
+FaultVisit FaultInjection::failed() const { return armed.failed; }

@@ -3,4 +3,4 @@
 #pragma once
 #include "kernel/fault_inject.hh"
 
-inline bool fault_here(const char*) { return should_fail(FailPoint::Other); }
+inline bool fault_here(const char* step) { return should_fail(FailPoint::Other, step); }
