@@ -1,6 +1,7 @@
 // What an address space may still take: RLIMIT_AS, RLIMIT_DATA, and the commit limit of the system (spec 41 sections 13, 14).
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/cred/cred.hh"
+#include "kernel/fault_inject.hh"
 #include "mm/internal.hh"
 #include "mm/page_alloc.hh"
 
@@ -37,6 +38,7 @@ unsigned long vm_commit_limit() {
 long vm_committed() { return atomic_long_read(&committed_pages); }
 
 bool vm_enough_memory(const mm_struct* mm, long pages) {
+  if (should_fail(FailPoint::Charge, "commit limit")) return false;
   atomic_long_add(pages, &committed_pages);
   int mode = READ_ONCE(mm_settings.overcommit_memory);
   if (mode == 1) return true;

@@ -4,6 +4,7 @@
 #include <linux/string.h>
 
 #include "fs/vfs/vfs.hh"
+#include "kernel/fault_inject.hh"
 #include "kernel/signal/signal.hh"
 #include "kernel/cred/user_namespace.hh"
 #include "mm/internal.hh"
@@ -75,7 +76,7 @@ Result<void> copy_areas(mm_struct* mm, mm_struct* old) {
       vm_stat_account(mm, src->vm_flags, -static_cast<long>(vma_pages(src)));
       continue;
     }
-    if (fatal_signal_pending(current)) {
+    if (fatal_signal_pending(current) || should_fail(FailPoint::Signal, "killed while copying areas")) {
       result = fail(EINTR);
       break;
     }
@@ -95,7 +96,7 @@ Result<void> copy_areas(mm_struct* mm, mm_struct* old) {
 Result<mm_struct*> dup_mm(task_struct* child, mm_struct* old) {
   mm_struct* mm = mm_alloc();
   if (!mm) return fail(ENOMEM);
-  if (down_write_killable(&old->mmap_lock)) {
+  if (should_fail(FailPoint::Signal, "killed waiting for mmap_lock") || down_write_killable(&old->mmap_lock)) {
     mmput(mm);
     return fail(ENOMEM);
   }

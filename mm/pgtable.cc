@@ -6,6 +6,7 @@
 #include <linux/gfp.h>
 #include <linux/spinlock.h>
 
+#include "kernel/fault_inject.hh"
 #include "kernel/sync/guards.hh"
 #include "mm/internal.hh"
 
@@ -39,6 +40,7 @@ struct TableCache {
 constinit TableCache tables, pgds;
 
 void* table_alloc() {
+  if (should_fail(FailPoint::Page, "page table")) return nullptr;  // the cache would hide it
   if (void* t = tables.take()) return t;
   return reinterpret_cast<void*>(get_zeroed_page(GFP_KERNEL));
 }
@@ -72,6 +74,7 @@ void pgtable_caches_drain() {
 }
 
 void* pgd_alloc() {
+  if (should_fail(FailPoint::Page, "page directory")) return nullptr;
   if (void* pgd = pgds.take()) return pgd;
   void* pgd = reinterpret_cast<void*>(get_zeroed_page(GFP_KERNEL));
   if (!pgd) return nullptr;

@@ -19,6 +19,7 @@
 #include "kernel/signal/jobctl.hh"
 #include "kernel/signal/multiprocess.hh"
 #include "kernel/signal/signal.hh"
+#include "kernel/task/fault.hh"
 #include "kernel/sync/guards.hh"
 #include "mm/uaccess.hh"
 
@@ -41,8 +42,10 @@ void NewTask::choose_parent() {
 
 // S30: the last refusals.
 Result<void> NewTask::may_publish() {
+  fault_stage("S30");
   if (!args_.idle && !(ns_of_pid(pid_)->pid_allocated & kPidAdding)) return fail(ENOMEM);
-  if (fatal_signal_pending(current)) return fail(EINTR);
+  if (fault_here("namespace dying")) return fail(ENOMEM);
+  if (fatal_signal_pending(current) || should_fail(FailPoint::Signal, "fatal signal")) return fail(EINTR);
   return {};
 }
 
@@ -114,6 +117,7 @@ Result<task_struct*> copy_process(const kernel_clone_args& args) {
     caller.other_time_ns_for_children = ns->time_ns_for_children != ns->time_ns;
   }
   if (int e = validate_clone(args.flags, caller)) return fail(e);
+  fault_stage("S1");
   ForkSignals signals(args.flags);
   if (signals.interrupted()) return fail(ERESTARTNOINTR);
   NewTask child(args);

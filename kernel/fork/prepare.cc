@@ -53,6 +53,7 @@ std::span<const NewTask::Stage> NewTask::stages() { return kStages; }
 
 Result<void> NewTask::prepare() {
   for (const Stage& stage : kStages) {
+    fault_stage(stage.id);
     TRY((this->*stage.take)());
     taken_++;
   }
@@ -120,9 +121,9 @@ bool over_process_limit(const struct cred* c) {
 }  // namespace
 
 Result<void> NewTask::check_limits() {
-  if (over_process_limit(t_->real_cred)) return fail(EAGAIN);
+  if (over_process_limit(t_->real_cred) || should_fail(FailPoint::Charge, "process limit")) return fail(EAGAIN);
   current->flags &= ~PF_NPROC_EXCEEDED;
-  if (data_race(nr_threads) >= max_threads) return fail(EAGAIN);
+  if (data_race(nr_threads) >= max_threads || should_fail(FailPoint::Charge, "thread limit")) return fail(EAGAIN);
   return {};
 }
 
@@ -174,7 +175,10 @@ void NewTask::give_kthread() {
   if (args_.kthread) free_kthread_struct(t_);
 }
 
-Result<void> NewTask::take_sched() { return sched_fork(t_, args_.flags); }
+Result<void> NewTask::take_sched() {
+  if (fault_here("scheduler")) return fail(EAGAIN);
+  return sched_fork(t_, args_.flags);
+}
 
 Result<void> NewTask::take_files() {
   if (fault_here("files")) return fail(ENOMEM);
@@ -303,7 +307,7 @@ Result<void> NewTask::take_pidfd() {
   PidfdTicket ticket = TRY(pidfd_prepare(pid_, 0));
   pidfd_ = ticket.fd;
   pidfd_file_ = ticket.file;
-  if (!put_user(pidfd_, args_.pidfd)) return {};
+  if (!should_fail(FailPoint::UserCopy, "pidfd store") && !put_user(pidfd_, args_.pidfd)) return {};
   give_pidfd();
   return fail(EFAULT);
 }

@@ -20,6 +20,7 @@
 #include "kernel/percpu.hh"
 #include "kernel/sync/guards.hh"
 #include "kernel/kthread/kthread.hh"
+#include "kernel/task/fault.hh"
 
 namespace {
 
@@ -60,6 +61,7 @@ void clear_stack(void* stack) {
 }
 
 void* alloc_stack() {
+  if (fault_here("kernel stack")) return nullptr;  // the cache would hide it
   void* stack = cached_stack();
   if (!stack) stack = vmalloc(THREAD_SIZE);
   if (!stack) return nullptr;
@@ -89,6 +91,15 @@ void reclaim_stacks() {
     stack = next;
   }
 }
+
+void drain_stacks() {
+  reclaim_stacks();
+  stack_cache.for_each([](StackCache& c) {
+    for (void*& s : c.stack) vfree(std::exchange(s, nullptr));
+  });
+}
+
+int kernel_stacks_in_use() { return atomic_read(&stacks_in_use); }
 
 Result<task_struct*> dup_task_struct(task_struct* orig) {
   auto* t = static_cast<task_struct*>(kmem_cache_alloc(task_cache, GFP_KERNEL));
@@ -194,10 +205,7 @@ void task_memory_init() {
 }
 
 void task_memory_exit(LeakReport& report) {
-  reclaim_stacks();
-  stack_cache.for_each([](StackCache& c) {
-    for (void*& s : c.stack) vfree(std::exchange(s, nullptr));
-  });
+  drain_stacks();
   report.expect_zero("kernel stacks in use", atomic_read(&stacks_in_use));
   kmem_cache_destroy(task_cache);
   kmem_cache_destroy(signal_cache);

@@ -11,6 +11,7 @@
 
 #include "init/report.hh"
 #include "kernel/cred/cred.hh"
+#include "kernel/fault_inject.hh"
 #include "kernel/pid/internal.hh"
 #include "kernel/sync/guards.hh"
 
@@ -51,6 +52,7 @@ int wanted_leaf(const pid_namespace* ns, int want) { return want ? want : ns->la
 
 // Reserves a number in one namespace; want 0: any. Makes missing leaves of the table outside the lock.
 Result<int> reserve_number(pid_namespace* ns, int want) {
+  if (should_fail(FailPoint::Pid, "number")) return fail(EAGAIN);
   for (;;) {
     int nr;
     {
@@ -123,7 +125,7 @@ Result<struct pid*> alloc_pid(pid_namespace* ns, const int* set_tid, size_t set_
   if (!pid) return fail(ENOMEM);
   init_pid_struct(pid, ns->level);
   Result<void> r = reserve_all(pid, ns, set_tid, set_tid_size);
-  if (r && !publish_all(pid, ns)) {
+  if (r && (should_fail(FailPoint::Pid, "numbers of a dying namespace") || !publish_all(pid, ns))) {
     release_numbers(pid, 0);
     r = fail(ENOMEM);
   }

@@ -5,6 +5,7 @@
 
 #include "kernel/cred/cred.hh"
 #include "kernel/cred/user_namespace.hh"
+#include "kernel/fault_inject.hh"
 #include "kernel/pid/pid.hh"
 #include "kernel/sched/sched.hh"
 #include "kernel/signal/internal.hh"
@@ -80,7 +81,7 @@ ForkSignals::ForkSignals(u64 clone_flags) {
   IrqOffSpinGuard guard(self->sighand->siglock);
   if (!(clone_flags & CLONE_THREAD)) hlist_add_head(&delayed_.node, &self->signal->multiprocess);
   recalc_sigpending();
-  interrupted_ = signal_pending(self);
+  interrupted_ = signal_pending(self) || should_fail(FailPoint::Signal, "signal");
 }
 
 ForkSignals::~ForkSignals() {

@@ -28,7 +28,7 @@ TEST_AREAS = [
 ]
 
 # Suites that need what only the hosted machine has: programs as functions, seeds, several CPUs.
-HOSTED_AREAS = ["hosted"]
+HOSTED_AREAS = ["faults", "hosted"]
 
 # Suites about the x86 machine itself.
 X86_AREAS = ["x86"]

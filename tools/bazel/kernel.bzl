@@ -89,10 +89,10 @@ def kunit_tests(**kwargs):
         testonly = True,
     )
 
-def kunit_test(name, srcs, size = "small", tags = [], **kwargs):
+def kunit_test(name, srcs, size = "small", tags = [], deps = [], **kwargs):
     """KUnit suites run in the hosted machine, one GoogleTest case each (--test_filter works). The same sources are in
-    //test:bzImage_kunit, which //test/boot:kunit_x86_test boots, unless their package is test/hosted."""
-    kernel_library(name = name + "_suites", srcs = srcs, testonly = True)
+    //test:bzImage_kunit, which //test/boot:kunit_x86_test boots, unless their package is one of HOSTED_AREAS."""
+    kernel_library(name = name + "_suites", srcs = srcs, deps = deps, testonly = True)
     cc_test(
         name = name,
         srcs = [],

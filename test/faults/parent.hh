@@ -1,0 +1,47 @@
+// A process that a sweep is about: it has user memory and, where it leaves the kernel, a user program, but is driven from the kernel,
+// so that its steps can be counted one by one. Hosted only.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <linux/ptrace.h>
+#include <uapi/linux/sched.h>
+
+#include "kernel/fork/fork.hh"
+
+struct kunit;
+
+namespace faults {
+
+// A page of user memory for the arguments of system calls. Shared, so that a fork does not make its writes faults.
+inline constexpr unsigned long kPage = 4096, kArgs = 0x20000000;
+inline constexpr unsigned long kCloneArgs = kArgs, kPidfd = kArgs + 0x100, kParentTid = kArgs + 0x110, kChildTid = kArgs + 0x120,
+                               kSetTid = kArgs + 0x200, kFds = kArgs + 0x300, kName = kArgs + 0x400;
+inline constexpr unsigned long kPrivate = 0x21000000;  // a private page with kMagic in its first word
+inline constexpr unsigned kMagic = 0xfeedf00d;
+
+// Runs body(context) in a new process whose address space is as above, with default signal handlers; waits for its end.
+// May sleep. body's result is the exit status.
+void run_parent(kunit* test, int (*body)(void*), void* context);
+
+// What a child that goes to user mode does: ends at once. For current, before a clone.
+void children_end(unsigned long clone_flags);
+
+// Calls a system call's function with these arguments.
+template <class... A>
+long call(long (*sys)(const pt_regs*), A... a) {
+  const unsigned long args[6] = {(unsigned long)(long)a...};
+  pt_regs regs{};
+  regs.di = args[0], regs.si = args[1], regs.dx = args[2], regs.r10 = args[3], regs.r8 = args[4], regs.r9 = args[5];
+  return sys(&regs);
+}
+
+// Waits until no task has this number any more, reaping whatever child ended. May sleep.
+void wait_until_gone(pid_t nr);
+// The same for threads of current's group: until it is alone.
+void wait_until_alone();
+
+// 200 descriptors: pipes, eventfds, copies; some close on exec. 0 or -errno.
+long open_many_files();
+// 50 areas: private, shared, of a file, locked, not inherited, wiped; with and without pages. 0 or -errno.
+long map_many_areas();
+
+}  // namespace faults
