@@ -36,6 +36,7 @@ HOSTED_ENGINE void forget_poison(const hosted_fiber* f) {
 }  // namespace
 
 HOSTED_ENGINE void fiber_reset(hosted_fiber* f, unsigned long top, void (*entry)(void*), void* arg) {
+  forget_poison(f);  // before the first word is written
   // hosted_swap pops r15 r14 r13 r12 rbx rbp and returns to hosted_fiber_start with the stack 16-byte aligned.
   auto* frame = reinterpret_cast<unsigned long*>(top & ~15ul) - 9;
   frame[0] = frame[1] = 0;
@@ -46,7 +47,6 @@ HOSTED_ENGINE void fiber_reset(hosted_fiber* f, unsigned long top, void (*entry)
   frame[7] = frame[8] = 0;
   f->sp = reinterpret_cast<unsigned long>(frame);
   f->fake_stack = nullptr;
-  forget_poison(f);
 }
 
 HOSTED_ENGINE void fiber_make(hosted_fiber* f, void* low, unsigned long size, unsigned long top, void (*entry)(void*),

@@ -20,7 +20,20 @@
 #include "mm/slab.hh"
 #include "mm/vmalloc.hh"
 
+// Kinds that are not linked in are null.
+extern const proc_ns_operations mntns_operations __attribute__((weak)), netns_operations __attribute__((weak)),
+    utsns_operations __attribute__((weak)), ipcns_operations __attribute__((weak)), pidns_operations __attribute__((weak)),
+    pidns_for_children_operations __attribute__((weak)), userns_operations __attribute__((weak)),
+    cgroupns_operations __attribute__((weak)), timens_operations __attribute__((weak)),
+    timens_for_children_operations __attribute__((weak));
+
 namespace {
+
+const proc_ns_operations* const kNamespaces[] = {
+    &mntns_operations,  &netns_operations,    &utsns_operations,  &ipcns_operations,
+    &pidns_operations,  &pidns_for_children_operations, &userns_operations, &cgroupns_operations,
+    &timens_operations, &timens_for_children_operations,
+};
 
 template <class T>
 u64 word(T v) {
@@ -101,13 +114,19 @@ void Snapshot::add_cred(const struct cred* c) {
   if (c->groups) add("groups.usage", static_cast<u64>(atomic_read(&c->groups->usage)));
 }
 
-void Snapshot::add_namespaces(const struct nsproxy* ns) {
+void Snapshot::add_namespaces(task_struct* t) {
+  const struct nsproxy* ns = t->nsproxy;
   if (!ns) return;
   add("nsproxy.count", refcount_read(&ns->count));
-  ADD(ns, uts_ns), ADD(ns, mnt_ns), ADD(ns, pid_ns_for_children);
-  add("uts_ns.count", refcount_read(&ns->uts_ns->count));
+  for (const proc_ns_operations* ops : kNamespaces) {
+    if (!ops) continue;
+    ns_common* common = ops->get(t);
+    add_pointer(ops->name, common);
+    if (!common) continue;
+    if (common != &init_pid_ns.ns) add(ops->name, refcount_read(&common->count), 0);  // that one is not counted
+    ops->put(common);
+  }
   const pid_namespace* pids = ns->pid_ns_for_children;
-  add("pid_ns.count", refcount_read(&pids->count));
   add("pid_ns.pid_allocated", pids->pid_allocated);
   ADD(pids, child_reaper);
 }
@@ -237,7 +256,7 @@ void Snapshot::take(task_struct* t) {
   n_ = 0;
   add_task(t);
   add_cred(t->cred);
-  add_namespaces(t->nsproxy);
+  add_namespaces(t);
   add_signals(t);
   add_signal_struct(t->signal);
   add_pids(t);

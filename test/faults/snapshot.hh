@@ -31,7 +31,7 @@ class Snapshot {
   void add_bytes(const char* name, const void* p, size_t n, long index = -1);
   void add_task(task_struct* t);
   void add_cred(const struct cred* c);
-  void add_namespaces(const struct nsproxy* ns);
+  void add_namespaces(task_struct* t);
   void add_signals(task_struct* t);
   void add_signal_struct(signal_struct* s);
   void add_pids(task_struct* t);
