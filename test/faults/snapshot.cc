@@ -9,6 +9,7 @@
 
 #include "fs/vfs/internal.hh"
 #include "kernel/cred/cred.hh"
+#include "kernel/cred/ucounts.hh"
 #include "kernel/fork/task_memory.hh"
 #include "kernel/nsproxy/nsproxy.hh"
 #include "kernel/pid/pid_namespace.hh"
@@ -109,8 +110,12 @@ void Snapshot::add_cred(const struct cred* c) {
   ADD(c, uid.val), ADD(c, euid.val), ADD(c, gid.val), ADD(c, securebits);
   ADD(c, cap_effective.bits), ADD(c, cap_permitted.bits), ADD(c, user), ADD(c, user_ns), ADD(c, groups);
   add("user.count", refcount_read(&c->user->count));
-  add("user.processes", static_cast<u64>(atomic_long_read(&c->user->processes)));
-  add("user.sigpending", static_cast<u64>(atomic_read(&c->user->sigpending)));
+  long level = 0;
+  for (const ucounts* u = c->ucounts; u; u = ucounts_above(u), level++) {
+    add("ucounts.count", refcount_read(&u->count), level);
+    for (int i = 0; i < UCOUNT_RLIMIT_COUNTS; i++) add("ucounts.rlimit", static_cast<u64>(atomic_long_read(&u->rlimit[i])), level * 100 + i);
+    for (int i = 0; i < UCOUNT_COUNTS; i++) add("ucounts.ucount", static_cast<u64>(atomic_read(&u->ucount[i])), level * 100 + i);
+  }
   if (c->groups) add("groups.usage", static_cast<u64>(atomic_read(&c->groups->usage)));
 }
 
