@@ -22,6 +22,7 @@
 #include "kernel/sync/guards.hh"
 
 SystemState system_state;
+unsigned cf_boot_number;
 
 #define DECLARE_STEP(name)        \
   void name##_init();             \
@@ -193,6 +194,7 @@ void idle_check_shutdown() {
 
 extern "C" [[noreturn]] void start_kernel() {
   system_state = SYSTEM_BOOTING;
+  cf_boot_number++;
   shutdown_state = {};
   init_completion(&kthreadd_done);
   mark_stack_end(&init_task);

@@ -130,6 +130,8 @@ HOSTED_ENGINE __attribute__((__noinline__)) void move_user(char* dst, const char
 }
 
 long new_task(long nr, const unsigned long (&args)[6], user::Fn fn, unsigned long arg, unsigned long kind) {
+  // Inside a handler the stack pointer is at the kernel's signal frame: the child must not be taken for one that is to run it.
+  user::Var<unsigned long> no_frame(0ul);
   pt_regs* r = self()->regs;
   unsigned long r12 = r->r12, r13 = r->r13;
   r->r12 = arg;
@@ -191,6 +193,10 @@ long clone(unsigned long flags, unsigned long stack, Fn fn, unsigned long arg, u
            unsigned long child_tid, unsigned long tls) {
   unsigned long kind = flags & CLONE_THREAD ? hosted::kEndsThread : 0;
   return hosted::new_task(__NR_clone, {flags, stack, parent_tid, child_tid, tls}, fn, arg, kind);
+}
+
+long clone3(unsigned long args, size_t size, unsigned long flags, Fn fn, unsigned long arg) {
+  return hosted::new_task(__NR_clone3, {args, size}, fn, arg, flags & CLONE_THREAD ? hosted::kEndsThread : 0);
 }
 
 long thread(unsigned long stack, Fn fn, unsigned long arg) {

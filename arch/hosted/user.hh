@@ -99,6 +99,8 @@ long vfork(Fn fn, unsigned long arg = 0);
 // others with exit_group.
 long clone(unsigned long flags, unsigned long stack, Fn fn, unsigned long arg = 0, unsigned long parent_tid = 0,
            unsigned long child_tid = 0, unsigned long tls = 0);
+// clone3(2) with the struct at address args, of which size bytes count. flags: those in the struct, to know how the child ends.
+long clone3(unsigned long args, size_t size, unsigned long flags, Fn fn, unsigned long arg = 0);
 long thread(unsigned long stack, Fn fn, unsigned long arg = 0);  // as pthread_create would clone
 unsigned long map(size_t n);     // private anonymous memory, read-write; -errno
 unsigned long thread_stack();    // 64 KiB of it; its top

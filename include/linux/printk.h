@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #ifndef _LINUX_PRINTK_H
 #define _LINUX_PRINTK_H
+#include <linux/bug.h>
 #include <linux/compiler.h>
 #include <linux/types.h>
 #include <stdarg.h>
@@ -41,7 +42,7 @@ void print_hex_dump(const char *level, const char *prefix, int prefix_type, int 
 		    size_t len, bool ascii);
 CF_C_END
 
-struct cf_ratelimit { u64 begin; u32 printed, missed; };
+struct cf_ratelimit { u64 begin; u32 printed, missed; unsigned boot; };
 
 #define printk(...) _printk(__VA_ARGS__)
 #ifndef pr_fmt
@@ -63,9 +64,9 @@ struct cf_ratelimit { u64 begin; u32 printed, missed; };
 #endif
 #define printk_once(...)                                    \
 	do {                                                \
-		static bool __once;                         \
-		if (!READ_ONCE(__once)) {                   \
-			WRITE_ONCE(__once, true);           \
+		static unsigned __said_in;                  \
+		if (READ_ONCE(__said_in) != cf_boot_number) { \
+			WRITE_ONCE(__said_in, cf_boot_number); \
 			printk(__VA_ARGS__);                \
 		}                                           \
 	} while (0)

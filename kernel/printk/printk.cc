@@ -267,6 +267,7 @@ bool cf_printk_ratelimit(void* site) {
   constexpr u64 kInterval = 5000000000;
   constexpr u32 kBurst = 10;
   auto* rl = static_cast<cf_ratelimit*>(site);
+  if (READ_ONCE(rl->boot) != cf_boot_number) *rl = {.begin = 0, .printed = 0, .missed = 0, .boot = cf_boot_number};
   u64 now = arch::clock_ns() + 1, begin = READ_ONCE(rl->begin);  // never 0
   if (!begin || now - begin >= kInterval) {
     WRITE_ONCE(rl->begin, now);

@@ -1,0 +1,90 @@
+// What the tasks of a fuzzed world do: each takes the next operation from the input, which they share, whenever it gets to run.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <linux/types.h>
+
+#include "arch/hosted/user.hh"
+
+namespace fuzz {
+
+using user::sys;
+using user::Var;
+
+// The input as a stream. At its end every byte is 0.
+struct Stream {
+  const unsigned char* data;
+  unsigned long size, at;
+  bool over() const { return at >= size; }
+  u8 byte() { return over() ? 0 : data[at++]; }
+  u16 half() { return static_cast<u16>(byte() | byte() << 8); }
+  u32 word() { return half() | static_cast<u32>(half()) << 16; }
+  // One of n.
+  unsigned below(unsigned n) { return byte() % n; }
+  template <class T, size_t N>
+  T pick(const T (&table)[N]) {
+    return table[byte() % N];
+  }
+};
+
+// All that the tasks of a world share outside its memory. Programs are not preempted between system calls and memory accesses,
+// so it needs no lock.
+struct Shared {
+  Stream in;
+  int pids[16];       // children lately made, as their parents know them
+  unsigned next_pid;
+  unsigned handlers;  // running signal handlers, over all tasks
+  int baseline;       // nr_threads before the first program
+};
+extern Shared shared;
+
+inline constexpr int kMaxTasks = 24;  // the root program's descendants, dead ones included until they are reaped
+bool crowded();                       // so many, or more
+
+// Runs operations until the input ends or the task does. arg: unused.
+long actor(unsigned long);
+void run_op(Stream& in);  // one
+
+int some_pid(Stream& in);             // of a task, a group, or nonsense
+int some_signal(Stream& in);          // mostly 1..64
+unsigned long some_address(Stream& in, unsigned long good);  // good, mostly
+int some_fd(Stream& in);
+void remember_pid(long pid);
+
+// The families of operations.
+void op_clone3(Stream& in);
+void op_clone(Stream& in);
+void op_fork(Stream& in);
+void op_vfork(Stream& in);
+void op_thread(Stream& in);
+void op_unshare(Stream& in);
+void op_setns(Stream& in);
+void op_exec(Stream& in);
+void op_exit(Stream& in);
+void op_exit_group(Stream& in);
+void op_wait4(Stream& in);
+void op_waitid(Stream& in);
+void op_reap(Stream& in);
+void op_kill(Stream& in);
+void op_tgkill(Stream& in);
+void op_sigqueue(Stream& in);
+void op_sigaction(Stream& in);
+void op_sigmask(Stream& in);
+void op_sigwait(Stream& in);
+void op_sleep(Stream& in);
+void op_itimer(Stream& in);
+void op_prctl(Stream& in);
+void op_group(Stream& in);
+void op_pidfd(Stream& in);
+void op_files(Stream& in);
+void op_memory(Stream& in);
+void op_limits(Stream& in);
+void op_ids(Stream& in);
+void op_sched(Stream& in);
+void op_exit_hooks(Stream& in);
+void op_check(Stream& in);
+void op_with_fault(Stream& in);  // the next operation, with its n-th acquisition failing
+
+// Lets the n-th acquisition of the calling task fail from now on; 0: none.
+void arm_fault(long nth);
+
+}  // namespace fuzz
