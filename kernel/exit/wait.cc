@@ -342,6 +342,26 @@ SYSCALL_DEFINE4(wait4, pid_t, upid, int __user*, ustatus, unsigned, options, rus
   return uru && put_user(ru, uru) ? -EFAULT : r;
 }
 
+namespace {
+
+// W-1: six fields in two groups, and nothing between or behind them. Zeroes if there is nothing to tell.
+long put_child_info(siginfo_t __user* to, const WaitEvent* e) {
+  struct What {
+    int signo, error, code;
+  } what{};
+  struct Who {
+    int pid, uid, status;
+  } who{};
+  if (e) {
+    what = {SIGCHLD, 0, e->code};
+    who = {e->pid, static_cast<int>(e->uid), e->cause};
+  }
+  char __user* p = reinterpret_cast<char*>(to);
+  return copy_to_user(p, &what, sizeof(what)) || copy_to_user(p + offsetof(kernel_siginfo, _f), &who, sizeof(who)) ? -EFAULT : 0;
+}
+
+}  // namespace
+
 SYSCALL_DEFINE5(waitid, int, which, pid_t, id, siginfo_t __user*, uinfo, unsigned, options, rusage __user*, uru) {
   rusage ru;
   WaitEvent event;
@@ -349,17 +369,6 @@ SYSCALL_DEFINE5(waitid, int, which, pid_t, id, siginfo_t __user*, uinfo, unsigne
   Result<int> r = kernel_waitid(which, id, options, &event);
   const bool found = r && *r > 0;
   if (found && uru && put_user(ru, uru)) return -EFAULT;
-  if (uinfo) {  // W-1: written in any case
-    kernel_siginfo info = {};
-    if (found) {
-      info.si_signo = SIGCHLD;
-      info.si_code = event.code;
-      info.si_pid = event.pid;
-      info.si_uid = event.uid;
-      info.si_status = event.cause;
-    }
-    // The six fields of the call, and no more: signo, errno, code, pid, uid, status.
-    if (copy_to_user(uinfo, &info, offsetof(kernel_siginfo, _f) + 3 * sizeof(int))) return -EFAULT;
-  }
+  if (uinfo && put_child_info(uinfo, found ? &event : nullptr)) return -EFAULT;
   return r ? 0 : r.error().neg();
 }

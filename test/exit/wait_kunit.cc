@@ -26,7 +26,7 @@ const Row kRows[] = {
 };
 void describe(const Row* r, char* desc) { strscpy(desc, r->what, KUNIT_PARAM_DESC_SIZE); }
 KUNIT_ARRAY_PARAM(rows, kRows, describe);
-void statuses(kunit* test) {  // X-1, W-13
+void statuses(kunit* test) {  // spec 21 X-1, W-13
   auto* r = static_cast<const Row*>(test->param_value);
   pid_t pid = spawn(returns_arg, reinterpret_cast<void*>(static_cast<long>(r->word)));
   Waited w = wait_for(pid);
@@ -37,27 +37,27 @@ void statuses(kunit* test) {  // X-1, W-13
   KUNIT_EXPECT_EQ(test, w.event.cause, r->cause);
 }
 
-void no_children(kunit* test) {  // W-11
+void no_children(kunit* test) {  // spec 21 W-11
   become_parent();
   KUNIT_EXPECT_EQ(test, wait_for(-1).result, -ECHILD);
   KUNIT_EXPECT_EQ(test, wait_for(-1, WEXITED | WNOHANG).result, -ECHILD);
   KUNIT_EXPECT_EQ(test, wait_for(1).result, -ECHILD);  // init is nobody's child of ours
 }
 
-void nohang(kunit* test) {  // W-10
+void nohang(kunit* test) {  // spec 21 W-10
   pid_t pid = spawn(obey_signals);
   KUNIT_EXPECT_EQ(test, wait_for(pid, WEXITED | WNOHANG).result, 0);
   KUNIT_EXPECT_EQ(test, wait_for(-1, WEXITED | WNOHANG).result, 0);
   end(test, pid);
 }
 
-void reaped_once(kunit* test) {  // W-14
+void reaped_once(kunit* test) {  // spec 21 W-14
   pid_t pid = spawn(returns_arg);
   KUNIT_EXPECT_EQ(test, wait_for(pid).result, pid);
   KUNIT_EXPECT_EQ(test, wait_for(pid).result, -ECHILD);
 }
 
-void nowait_leaves_it(kunit* test) {  // W-13
+void nowait_leaves_it(kunit* test) {  // spec 21 W-13
   pid_t pid = spawn(returns_arg, reinterpret_cast<void*>(exited(3)));
   for (int i = 0; i < 2; i++) KUNIT_EXPECT_EQ(test, wait_for(pid, WEXITED | WNOWAIT).event.status, exited(3));
   KUNIT_EXPECT_EQ(test, wait_for(pid).event.status, exited(3));
@@ -70,7 +70,7 @@ void a_zombie_is_not_stopped(kunit* test) {
   wait_for(pid);
 }
 
-// W-6: exit signal other than SIGCHLD, 0 included.
+// spec 21 W-6: exit signal other than SIGCHLD, 0 included.
 void clone_children(kunit* test) {
   pid_t plain = spawn(returns_arg), odd = spawn(returns_arg, nullptr, SIGURG), silent = spawn(returns_arg, nullptr, 0);
   KUNIT_EXPECT_EQ(test, wait_for(odd).result, -ECHILD);
@@ -81,7 +81,7 @@ void clone_children(kunit* test) {
   KUNIT_EXPECT_EQ(test, wait_for(plain, WEXITED | __WALL).result, plain);
 }
 
-void oldest_first(kunit* test) {  // W-5
+void oldest_first(kunit* test) {  // spec 21 W-5
   pid_t a = spawn(returns_arg), b = spawn(returns_arg);
   wait_for(a, WEXITED | WNOWAIT);
   wait_for(b, WEXITED | WNOWAIT);
@@ -100,7 +100,7 @@ void by_group(kunit* test) {
   end(test, pid);
 }
 
-//
+// spec 21 X-13.
 void ignored_sigchld_reaps(kunit* test) {
   become_parent();
   {
@@ -109,7 +109,7 @@ void ignored_sigchld_reaps(kunit* test) {
   }
   user_mode_thread(returns_arg, nullptr, SIGCHLD);
   user_mode_thread(returns_arg, nullptr, SIGCHLD);
-  KUNIT_EXPECT_EQ(test, wait_for(-1).result, -ECHILD);  // blocks until the last is gone (W-11)
+  KUNIT_EXPECT_EQ(test, wait_for(-1).result, -ECHILD);  // blocks until the last is gone (spec 21 W-11)
   become_parent();
 }
 
@@ -124,7 +124,7 @@ void nocldwait_reaps(kunit* test) {
   become_parent();
 }
 
-void an_old_zombie_stays(kunit* test) {
+void an_old_zombie_stays(kunit* test) {  // spec 21 X-15
   pid_t pid = spawn(returns_arg);
   wait_for(pid, WEXITED | WNOWAIT);
   {
@@ -135,7 +135,7 @@ void an_old_zombie_stays(kunit* test) {  // X-15
   become_parent();
 }
 
-// ---- Stops (W-17, W-18) -------------------------------------------------------------------------------------------------
+// ---- Stops (spec 21 W-17, W-18) -------------------------------------------------------------------------------------------------
 
 void stop_and_continue(kunit* test) {
   pid_t pid = spawn(obey_signals);
@@ -164,7 +164,7 @@ void nowait_keeps_the_stop(kunit* test) {
   end(test, pid);
 }
 
-void a_stopped_one_can_be_killed(kunit* test) {  // S-46
+void a_stopped_one_can_be_killed(kunit* test) {  // spec 21 S-46
   pid_t pid = spawn(obey_signals);
   send(pid, SIGSTOP);
   wait_for(pid, WUNTRACED);
@@ -200,7 +200,7 @@ int leaves_an_orphan(void* p) {
   wait_for_completion(&o->ready);
   return 0;
 }
-void subreaper_adopts(kunit* test) {  // X-16 (b), X-18
+void subreaper_adopts(kunit* test) {  // spec 21 X-16 (b), X-18
   Orphan o;
   init_completion(&o.ready);
   init_completion(&o.go);
@@ -215,7 +215,7 @@ void subreaper_adopts(kunit* test) {  // X-16 (b), X-18
   current->signal->is_child_subreaper = false;
 }
 
-void init_adopts(kunit* test) {  // X-16 (c)
+void init_adopts(kunit* test) {  // spec 21 X-16 (c)
   Orphan o;
   init_completion(&o.ready);
   init_completion(&o.go);
@@ -228,7 +228,7 @@ void init_adopts(kunit* test) {  // X-16 (c)
   while (!READ_ONCE(child->exit_state)) msleep(1);
 }
 
-//
+// spec 21 X-17.
 struct Bereaved {
   completion ready;
   pid_t pid = 0;
@@ -254,7 +254,7 @@ void parent_death_signal(kunit* test) {
   current->signal->is_child_subreaper = false;
 }
 
-// ---- Threads (X-2..X-4, X-28) ----------------------------------------------------------------------------------------------
+// ---- Threads (spec 21 X-2..X-4, X-28) ----------------------------------------------------------------------------------------------
 
 constexpr unsigned long kThread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
 
@@ -266,12 +266,12 @@ int leader_exits_first(void*) {
   user_mode_thread(exits_nine, nullptr, kThread);
   do_exit(exited(5));
 }
-void the_last_thread_decides(kunit* test) {
+void the_last_thread_decides(kunit* test) {  // spec 21 X-4
   pid_t pid = spawn(leader_exits_first);
   msleep(10);
   TaskRef leader(pid);
   KUNIT_EXPECT_EQ(test, READ_ONCE(leader->exit_state), EXIT_ZOMBIE);
-  KUNIT_EXPECT_EQ(test, wait_for(pid, WEXITED | WNOHANG).result, 0);  // not waitable yet
+  KUNIT_EXPECT_EQ(test, wait_for(pid, WEXITED | WNOHANG).result, 0);  // spec 21 X-28: not waitable yet
   KUNIT_EXPECT_EQ(test, wait_for(pid).event.status, exited(9));
 }
 
@@ -280,7 +280,7 @@ int group_exits(void*) {
   for (int i = 0; i < 3; i++) user_mode_thread(sleeps_for_ever, nullptr, kThread);
   do_group_exit(exited(4));
 }
-void group_exit_takes_all(kunit* test) {
+void group_exit_takes_all(kunit* test) {  // spec 21 X-2
   const int before = nr_threads;
   KUNIT_EXPECT_EQ(test, wait_for(spawn(group_exits)).event.status, exited(4));
   KUNIT_EXPECT_EQ(test, nr_threads, before);
@@ -290,7 +290,7 @@ int makes_threads(void*) {
   for (int i = 0; i < 3; i++) user_mode_thread(sleeps_for_ever, nullptr, kThread);
   return obey_signals(nullptr);
 }
-void a_fatal_signal_takes_all(kunit* test) {  // S-21
+void a_fatal_signal_takes_all(kunit* test) {  // spec 21 S-21
   const int before = nr_threads;
   pid_t pid = spawn(makes_threads);
   msleep(2);
@@ -300,7 +300,7 @@ void a_fatal_signal_takes_all(kunit* test) {  // S-21
   KUNIT_EXPECT_EQ(test, nr_threads, before);
 }
 
-void all_threads_stop(kunit* test) {  // S-41, S-42
+void all_threads_stop(kunit* test) {  // spec 21 S-41, S-42
   pid_t pid = spawn(makes_threads);
   msleep(2);
   send(pid, SIGSTOP);
@@ -314,7 +314,7 @@ void all_threads_stop(kunit* test) {  // S-41, S-42
   end(test, pid);
 }
 
-// ---- Usage (W-4, W-15) ------------------------------------------------------------------------------------------------------
+// ---- Usage (spec 21 W-4, W-15) ------------------------------------------------------------------------------------------------------
 
 int counts_faults(void*) {
   current->min_flt = 11;

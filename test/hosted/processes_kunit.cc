@@ -157,7 +157,7 @@ PROGRAM_CASE(waitid_reports) {
   MUST(sys(__NR_waitid, P_PID, pid, info.addr(), WEXITED | WNOWAIT, 0) == 0);
   kernel_siginfo k = info.get().k;
   MUST(k.si_signo == SIGCHLD && k.si_code == CLD_EXITED && k.si_pid == pid && k.si_status == 5);
-  MUST(sys(__NR_waitid, P_PID, pid, 0, WEXITED, 0) == 0);  // W-1: no place to write is fine
+  MUST(sys(__NR_waitid, P_PID, pid, 0, WEXITED, 0) == 0);  // spec 21 W-1: no place to write is fine
   pid = user::fork(waits_for_signals);
   MUST(sys(__NR_waitid, P_ALL, 0, info.addr(), WEXITED | WNOHANG, 0) == 0);
   MUST(info.get().k.si_pid == 0 && info.get().k.si_signo == 0);  // nothing found: zeroed
@@ -167,7 +167,7 @@ PROGRAM_CASE(waitid_reports) {
   return 0;
 }
 
-PROGRAM_CASE(bad_status_pointer_still_reaps) {  // W-2
+PROGRAM_CASE(bad_status_pointer_still_reaps) {  // spec 21 W-2
   long pid = user::fork(exits_with);
   MUST(sys(__NR_wait4, pid, 8, 0, 0) == -EFAULT);
   MUST(wait4(pid).pid == -ECHILD);
@@ -177,7 +177,7 @@ PROGRAM_CASE(bad_status_pointer_still_reaps) {  // W-2
 unsigned long counter;
 void counts(int, unsigned long, unsigned long) { user::poke<int>(counter, user::peek<int>(counter) + 1); }
 
-PROGRAM_CASE(sigchld_tells) {
+PROGRAM_CASE(sigchld_tells) {  // spec 21 X-12
   static unsigned long seen;
   Var<siginfo_t> info;
   seen = info.addr();
@@ -194,7 +194,7 @@ PROGRAM_CASE(sigchld_tells) {  // X-12
 
 // ---- Signals ----------------------------------------------------------------------------------------------------------
 
-PROGRAM_CASE(kill_errors) {  // S-24, section 15
+PROGRAM_CASE(kill_errors) {  // spec 21 S-24, section 15
   MUST(kill(getpid(), 65) == -EINVAL);
   MUST(kill(99999, SIGTERM) == -ESRCH);
   MUST(kill(99999, 65) == -ESRCH);
@@ -206,7 +206,7 @@ PROGRAM_CASE(kill_errors) {  // S-24, section 15
   return 0;
 }
 
-PROGRAM_CASE(sigaction_errors) {  // S-1
+PROGRAM_CASE(sigaction_errors) {  // spec 21 S-1
   Var<struct sigaction> act, old;
   MUST(sys(__NR_rt_sigaction, SIGUSR1, act.addr(), 0, 4) == -EINVAL);
   MUST(sys(__NR_rt_sigaction, SIGKILL, act.addr(), 0, 8) == -EINVAL);
@@ -218,7 +218,7 @@ PROGRAM_CASE(sigaction_errors) {  // S-1
   return 0;
 }
 
-PROGRAM_CASE(unknown_flags_are_cleared) {  // S-2
+PROGRAM_CASE(unknown_flags_are_cleared) {  // spec 21 S-2
   struct sigaction sa{};
   sa.sa_handler = SIG_IGN;
   sa.sa_flags = SA_UNSUPPORTED | 0x40 | SA_RESTART;
@@ -229,7 +229,7 @@ PROGRAM_CASE(unknown_flags_are_cleared) {  // S-2
   return 0;
 }
 
-PROGRAM_CASE(frame_layout) {  // section 19, S-51
+PROGRAM_CASE(frame_layout) {  // section 19, spec 21 S-51
   static bool good;
   good = false;
   user::sigaction(SIGUSR1, [](int sig, unsigned long info, unsigned long uc) {
@@ -245,7 +245,7 @@ PROGRAM_CASE(frame_layout) {  // section 19, S-51
   return 0;
 }
 
-PROGRAM_CASE(masks_nest) {  // S-53
+PROGRAM_CASE(masks_nest) {  // spec 21 S-53
   Var<int> count;
   counter = count.addr();
   static u64 inside;
@@ -262,7 +262,7 @@ PROGRAM_CASE(masks_nest) {  // S-53
   return 0;
 }
 
-PROGRAM_CASE(altstack) {  // S-57, S-50
+PROGRAM_CASE(altstack) {  // spec 21 S-57, S-50
   Var<stack_t> s, old;
   MUST(sys(__NR_sigaltstack, 0, old.addr()) == 0 && old.get().ss_flags == SS_DISABLE);
   s.set({reinterpret_cast<void*>(8), 0, 100});
@@ -303,7 +303,7 @@ PROGRAM_CASE(sigsuspend_restores) {  // E-35
   return 0;
 }
 
-PROGRAM_CASE(sigtimedwait) {  // S-8
+PROGRAM_CASE(sigtimedwait) {  // spec 21 S-8
   Var<u64> set(sig_mask(SIGUSR1));
   sys(__NR_rt_sigprocmask, SIG_BLOCK, set.addr(), 0, 8);
   Var<__kernel_timespec> soon({0, 1'000'000}), bad({0, 2'000'000'000});
@@ -332,7 +332,7 @@ PROGRAM_CASE(sigqueue_carries_a_value) {
   return 0;
 }
 
-PROGRAM_CASE(handlers_stack_up) {  // S-31: the last frame built runs first
+PROGRAM_CASE(handlers_stack_up) {  // spec 21 S-31: the last frame built runs first
   static int order[2], at;
   at = 0;
   auto note = [](int sig, unsigned long, unsigned long) { order[at++] = sig; };
@@ -349,7 +349,7 @@ PROGRAM_CASE(handlers_stack_up) {  // S-31: the last frame built runs first
 
 // ---- Job control -------------------------------------------------------------------------------------------------------
 
-PROGRAM_CASE(stop_continue_kill) {  // W-17, W-18, S-46
+PROGRAM_CASE(stop_continue_kill) {  // spec 21 W-17, W-18, S-46
   long pid = user::fork(waits_for_signals);
   kill(pid, SIGSTOP);
   Ended e = wait4(pid, WUNTRACED);
@@ -392,7 +392,7 @@ PROGRAM_CASE(sessions) {
   return 0;
 }
 
-// a stopped group that nobody in its session can continue any more gets SIGHUP and SIGCONT.
+// spec 21 X-26: a stopped group that nobody in its session can continue any more gets SIGHUP and SIGCONT.
 long stops_itself(unsigned long) {
   kill(getpid(), SIGSTOP);
   return 0;
@@ -432,7 +432,7 @@ PROGRAM_CASE(jobs_of_a_dead_session_are_hung_up) {
 }
 
 long reads_from_nowhere(unsigned long) {
-  kill(getpid(), SIGTSTP);  // the default stop of an orphaned group does nothing
+  kill(getpid(), SIGTSTP);  // the default stop of an orphaned group does nothing (spec 21 X-27)
   return 0;
 }
 long in_own_session(unsigned long) {

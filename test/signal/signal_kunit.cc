@@ -70,7 +70,7 @@ void default_action_of_each(kunit* test) {
   end(test, pid);
 }
 
-// ---- Queues (S-15..S-17) ---------------------------------------------------------------------------------------------------
+// ---- Queues (spec 21 S-15..S-17) ---------------------------------------------------------------------------------------------------
 
 PROCESS_CASE(standard_signals_do_not_queue) {
   catch_signal(SIGUSR1);
@@ -98,7 +98,7 @@ PROCESS_CASE(realtime_signals_queue_in_order) {
   return 0;
 }
 
-// S-30: own queue before the shared one, synchronous before others, low before high.
+// spec 21 S-30: own queue before the shared one, synchronous before others, low before high.
 PROCESS_CASE(order_of_delivery) {
   const int sent[] = {SIGTERM, SIGUSR1, 40, SIGCHLD, 36, SIGSEGV, SIGHUP, SIGTRAP};
   for (int sig : sent) catch_signal(sig);
@@ -112,7 +112,7 @@ PROCESS_CASE(order_of_delivery) {
   return 0;
 }
 
-PROCESS_CASE(queue_limit) {  // S-17
+PROCESS_CASE(queue_limit) {  // spec 21 S-17
   catch_signal(SIGRTMIN);
   catch_signal(SIGUSR1);
   block(~0ull);
@@ -152,7 +152,7 @@ void charges_are_given_back(kunit* test) {
   KUNIT_EXPECT_EQ(test, get_rlimit_value(current->cred->ucounts, UCOUNT_RLIMIT_SIGPENDING), before);
 }
 
-// ---- Ignoring (S-3, S-14, S-60) ----------------------------------------------------------------------------------------------
+// ---- Ignoring (spec 21 S-3, S-14, S-60) ----------------------------------------------------------------------------------------------
 
 PROCESS_CASE(ignored_signals_are_not_queued) {
   MUST(!send_self(SIGCHLD, PIDTYPE_PID));
@@ -183,7 +183,7 @@ int inits_own_fault(void*) {
   get_signal(&ksig);
   return 0;
 }
-void an_init_dies_of_its_own_fault(kunit* test) {  // S-26
+void an_init_dies_of_its_own_fault(kunit* test) {  // spec 21 S-26
   KUNIT_EXPECT_EQ(test, wait_for(spawn(inits_own_fault)).event.status, SIGSEGV);
 }
 
@@ -197,7 +197,7 @@ int faults_blocked(void*) {
 }
 void a_blocked_fault_kills(kunit* test) { KUNIT_EXPECT_EQ(test, wait_for(spawn(faults_blocked)).event.status, SIGSEGV); }
 
-// ---- Stop and continue cancel each other (S-13) -------------------------------------------------------------------------------
+// ---- Stop and continue cancel each other (spec 21 S-13) -------------------------------------------------------------------------------
 
 PROCESS_CASE(cont_removes_stops) {
   catch_signal(SIGTSTP);
@@ -234,7 +234,7 @@ PROCESS_CASE(resethand) {  // step 9
   return 0;
 }
 
-PROCESS_CASE(blocked_signals_wait) {  // S-5, S-6
+PROCESS_CASE(blocked_signals_wait) {  // spec 21 S-5, S-6
   catch_signal(SIGUSR1);
   block(sig_bit(SIGUSR1));
   send_self(SIGUSR1, PIDTYPE_TGID);
@@ -246,13 +246,13 @@ PROCESS_CASE(blocked_signals_wait) {  // S-5, S-6
   return 0;
 }
 
-PROCESS_CASE(kill_and_stop_cannot_be_blocked) {  // S-4
+PROCESS_CASE(kill_and_stop_cannot_be_blocked) {  // spec 21 S-4
   block(~0ull);
   MUST(current->blocked.sig[0] == ~(sig_bit(SIGKILL) | sig_bit(SIGSTOP)));
   return 0;
 }
 
-PROCESS_CASE(synchronous_before_all) {  // S-30
+PROCESS_CASE(synchronous_before_all) {  // spec 21 S-30
   catch_signal(SIGUSR1);
   catch_signal(SIGSEGV);
   send_self(SIGUSR1, PIDTYPE_PID);
@@ -275,7 +275,7 @@ PROCESS_CASE(restore_sigmask) {  // E-35
   return 0;
 }
 
-// ---- Threads (S-20, S-32) ----------------------------------------------------------------------------------------------------------
+// ---- Threads (spec 21 S-20, S-32) ----------------------------------------------------------------------------------------------------------
 
 constexpr unsigned long kThread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
 struct Team {
@@ -310,7 +310,7 @@ int leader_of_team(void* p) {
   wait_for_completion(&team->ready);
   send_self(SIGUSR1, PIDTYPE_TGID);
   for (int i = 0; i < 100 && !READ_ONCE(team->handled); i++) msleep(1);
-  do_group_exit(exited(READ_ONCE(team->handled)));  // the other thread may end last
+  do_group_exit(exited(READ_ONCE(team->handled)));  // the other thread may end last (spec 21 X-4)
 }
 void a_willing_thread_is_found(kunit* test) {
   Team team;
@@ -318,7 +318,7 @@ void a_willing_thread_is_found(kunit* test) {
   KUNIT_EXPECT_EQ(test, wait_for(spawn(leader_of_team, &team)).event.status, exited(SIGUSR1));
 }
 
-// ---- Permission (S-24, S-25) ----------------------------------------------------------------------------------------------------------
+// ---- Permission (spec 21 S-24, S-25) ----------------------------------------------------------------------------------------------------------
 
 void permission(kunit* test) {
   pid_t pid = spawn(obey_signals);
