@@ -9,6 +9,7 @@
 #include "fs/proc/sysctl.hh"
 #include "fs/proc/system.hh"
 #include "fs/vfs/super.hh"
+#include "kernel/cgroup/cgroup.hh"
 #include "kernel/cred/cred.hh"
 #include "kernel/cred/userns_proc.hh"
 #include "kernel/sync/guards.hh"
@@ -176,6 +177,7 @@ constexpr ProcFile file_row(const char* name, int (*show)(seq_file*)) { return {
 int show_own_mounts(seq_file* m) { return show_mounts(m, current); }
 
 constexpr ProcFile kRootFiles[] = {
+    file_row("cgroups", show_proc_cgroups),
     file_row("cmdline", show_cmdline),
     file_row("buddyinfo", show_buddyinfo),
     file_row("cpuinfo", show_cpuinfo),
@@ -207,6 +209,7 @@ constinit const ProcDir kProcRoot = {"", kRootFiles, kRootDirs};
 
 constinit const PidEntry kPidEntries[] = {
     text("auxv", 0400, show_auxv),
+    text("cgroup", 0444, show_pid_cgroup),
     text("cmdline", 0444, show_args),
     text("comm", 0444, show_comm),
     link("cwd", cwd_link),

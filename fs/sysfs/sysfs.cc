@@ -83,6 +83,10 @@ Result<void> fill_sysfs(super_block* sb, const char*) {
   sb->s_magic = SYSFS_MAGIC;
   for (const char* name : {"block", "bus", "class", "dev", "firmware", "fs", "kernel", "module", "power"})
     TRY(add_dir(sb->s_root, name));
+  dentry* fs = d_lookup(sb->s_root, "fs");
+  auto cgroup = add_dir(fs, "cgroup");  // a place to mount on
+  dput(fs);
+  if (!cgroup) return std::unexpected(cgroup.error());
   return add_cpus(sb->s_root);
 }
 

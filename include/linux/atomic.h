@@ -85,5 +85,13 @@ static inline __must_check bool refcount_sub_and_test(int i, refcount_t *r)
 	return __atomic_fetch_sub(&r->refs.counter, i, __ATOMIC_ACQ_REL) == i;
 }
 static inline __must_check bool refcount_dec_and_test(refcount_t *r) { return refcount_sub_and_test(1, r); }
+static inline __must_check bool refcount_dec_not_one(refcount_t *r) /* false: it is 1, and stays so */
+{
+	int n = __atomic_load_n(&r->refs.counter, __ATOMIC_RELAXED);
+	while (n != 1)
+		if (__atomic_compare_exchange_n(&r->refs.counter, &n, n - 1, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+			return true;
+	return false;
+}
 static inline void refcount_dec(refcount_t *r) { atomic_dec(&r->refs); }
 #endif

@@ -94,6 +94,7 @@ struct fs_struct;
 struct cred;
 struct pid;
 struct nsproxy;
+struct css_set;
 
 struct thread_info {
 	unsigned long flags;        /* TIF_ bits, changed by atomic bit operations from any CPU */
@@ -205,6 +206,9 @@ struct task_struct {
 	struct fs_struct *fs;
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
+	struct css_set *cgroups;  /* css_set_lock, RCU to read */
+	struct list_head cg_list; /* of the set's tasks; css_set_lock */
+	unsigned frozen;          /* by its cgroup; current changes it, css_set_lock */
 	struct signal_struct *signal;
 	struct sighand_struct *sighand;
 	sigset_t blocked, real_blocked, saved_sigmask;

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "kernel/cgroup/threadgroup.hh"
 #include "kernel/exec/exec.hh"
 #include "kernel/exit/exit.hh"
 #include "kernel/pid/pid.hh"
@@ -31,14 +32,17 @@ Result<void> kill_others(signal_struct* sig) {
   return __fatal_signal_pending(current) ? Result<void>(fail(EAGAIN)) : Result<void>{};
 }
 
-// Step 3: until the old leader is a zombie. With tasklist_lock held for writing when it returns success.
+// Step 3: until the old leader is a zombie. With the thread-group lock held for reading, and tasklist_lock for writing, when it
+// returns success.
 Result<void> lock_with_dead_leader(task_struct* leader) {
   for (;;) {
+    cgroup_threadgroup_change_begin();  // nobody moves the process while its leader changes
     write_lock_irq(&tasklist_lock);
     current->signal->notify_count = -1;  // the leader's end wakes us
     if (leader->exit_state) return {};
     __set_current_state(TASK_KILLABLE);
     write_unlock_irq(&tasklist_lock);
+    cgroup_threadgroup_change_end();
     if (__fatal_signal_pending(current)) {
       __set_current_state(TASK_RUNNING);
       return fail(EAGAIN);
@@ -88,6 +92,7 @@ Result<void> de_thread() {
       __set_current_state(TASK_RUNNING);
       take_over(self, leader);
       write_unlock_irq(&tasklist_lock);
+      cgroup_threadgroup_change_end();
       release_task(leader);
     }
     IrqSpinGuard guard(self->sighand->siglock);

@@ -12,6 +12,7 @@
 #include "arch/contract/arch.hh"
 #include "fs/vfs/vfs.hh"
 #include "init/init.hh"
+#include "kernel/cgroup/cgroup.hh"
 #include "kernel/entry/syscall.hh"
 #include "kernel/exit/internal.hh"
 #include "kernel/fork/fork.hh"
@@ -107,6 +108,7 @@ void do_exit(long code) {
   exit_task_namespaces(self);
   exit_task_work(self);  // files closed above are put here, before the parent hears of us
   if constexpr (arch::kCheckLocks) lockorder_task_exit(self);  // a mutex held at exit is a bug (spec 33 W-45)
+  cgroup_exit(self);
   exit_notify(self, group_dead);
   preempt_disable();
   do_task_dead();

@@ -3,6 +3,7 @@
 #include <linux/list.h>
 
 #include "kernel/task/neighbours.hh"
+#include "kernel/cgroup/cgroup.hh"
 #include "kernel/cred/cred.hh"
 #include "kernel/cred/ucounts.hh"
 #include "kernel/exit/exit.hh"
@@ -93,6 +94,7 @@ void release_task(task_struct* p) {
   while (p) {
     task_struct* next;
     uncharge_process(p->real_cred->ucounts);
+    cgroup_release(p);
     {
       IrqOffWriteGuard guard(tasklist_lock);
       if (p->ptrace) [[unlikely]] ptrace_unlink(p);

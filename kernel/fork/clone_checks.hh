@@ -52,7 +52,6 @@ constexpr int validate_clone(u64 flags, const CloneCaller& caller) {
   if ((flags & CLONE_THREAD) && caller.other_pid_ns_for_children) return EINVAL;                // F-26
   if ((flags & (CLONE_THREAD | CLONE_VM)) && caller.other_time_ns_for_children) return EINVAL;  // F-27
   if (flags & kCloneUnsupported) return EINVAL;
-  if (flags & CLONE_INTO_CGROUP) return EBADF;  // no descriptor can be a cgroup directory here (spec 20 12.10)
   return 0;
 }
 

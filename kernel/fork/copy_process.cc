@@ -104,6 +104,7 @@ Result<task_struct*> NewTask::publish(ForkSignals& signals) {
   taken_ = 0;  // all of it is the published task's
   if (pidfd_file_) fd_install(static_cast<unsigned>(pidfd_), pidfd_file_);
   sched_post_fork(t_);
+  cgroup_post_fork(t_, &cgroup_);
   return t_;
 }
 
@@ -129,7 +130,9 @@ namespace {
 
 // Spec 20 section 16: until the child no longer uses our memory. Only a fatal signal ends the wait early: then false.
 bool wait_for_vfork_done(task_struct* child, completion* done) {
+  cgroup_enter_frozen();  // a freezer need not wait for it: it goes into the trap when it goes on
   const bool killed = wait_for_completion_killable(done);
+  cgroup_leave_frozen(Leave::IfThawed);
   if (killed) {
     SpinGuard guard(child->alloc_lock);
     child->vfork_done = nullptr;

@@ -13,6 +13,7 @@
 #include "ipc/ipc_namespace.hh"
 #include "kernel/cred/cred.hh"
 #include "kernel/entry/syscall_count.hh"
+#include "kernel/cgroup/cgroup.hh"
 #include "kernel/fork/fork.hh"
 #include "kernel/nsproxy/net.hh"
 #include "kernel/nsproxy/nsproxy.hh"
@@ -92,7 +93,7 @@ void build_namespaces() {
 
 void build_identity(task_struct* t) {
   t->real_parent = t->parent = t->group_leader = t;
-  for (list_head* l : {&t->children, &t->sibling, &t->ptraced, &t->ptrace_entry, &t->tasks, &t->thread_node, &t->pending.list})
+  for (list_head* l : {&t->children, &t->sibling, &t->ptraced, &t->ptrace_entry, &t->tasks, &t->thread_node, &t->pending.list, &t->cg_list})
     INIT_LIST_HEAD(l);
   list_add_tail(&t->thread_node, &init_signals.thread_head);
   t->thread_pid = &init_struct_pid;
@@ -101,6 +102,7 @@ void build_identity(task_struct* t) {
   t->fs = &init_fs;
   t->files = &init_files;
   t->nsproxy = &init_nsproxy;
+  t->cgroups = &init_css_set;
   t->signal = &init_signals;
   t->sighand = &init_sighand;
 }
@@ -150,6 +152,7 @@ void task_init() {
   syscall_counts_reset();
   pid_early_init();
   cred_early_init();
+  cgroup_early_init();
   build_namespaces();
   init_init_task();
 }

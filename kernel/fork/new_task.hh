@@ -4,6 +4,7 @@
 #pragma once
 #include <span>
 
+#include "kernel/cgroup/cgroup.hh"
 #include "kernel/fork/fork.hh"
 
 struct file;
@@ -67,6 +68,9 @@ class NewTask {
   Result<void> take_pidfd();
   void give_pidfd();
   Result<void> set_identity();
+  Result<void> take_cgroup();
+  void give_cgroup();
+  Result<void> place();
 
   void give_back_last();
   void choose_parent();
@@ -80,4 +84,5 @@ class NewTask {
   unsigned taken_ = 0;  // so many rows of kStages
   int pidfd_ = -1;
   file* pidfd_file_ = nullptr;
+  CgroupFork cgroup_;
 };

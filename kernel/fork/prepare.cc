@@ -47,6 +47,8 @@ const NewTask::Stage NewTask::kStages[] = {
     {"S23", "pid", &NewTask::take_pid, &NewTask::give_pid},
     {"S24", "pidfd", &NewTask::take_pidfd, &NewTask::give_pidfd},
     {"S25", "identity", &NewTask::set_identity, nullptr},
+    {"S26", "cgroup", &NewTask::take_cgroup, &NewTask::give_cgroup},
+    {"S27", "run queue and start time", &NewTask::place, nullptr},
 };
 
 std::span<const NewTask::Stage> NewTask::stages() { return kStages; }
@@ -155,6 +157,7 @@ Result<void> NewTask::reset_fields() {
   spin_lock_init(&t->alloc_lock);
   raw_spin_lock_init(&t->pi_lock);
   futex_init_task(t);
+  cgroup_fork(t);
   t->mm = t->active_mm = nullptr;
   if ((flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM) {
     t->sas_ss_sp = t->sas_ss_size = 0;
@@ -329,6 +332,15 @@ Result<void> NewTask::set_identity() {
     t->group_leader = t;
     t->tgid = t->pid;
   }
+  return {};
+}
+
+Result<void> NewTask::take_cgroup() { return cgroup_can_fork(t_, args_, &cgroup_); }
+
+void NewTask::give_cgroup() { cgroup_cancel_fork(t_, &cgroup_); }
+
+Result<void> NewTask::place() {
+  task_struct* t = t_;
   sched_cgroup_fork(t);
   t->start_time = ktime_get_ns();
   t->start_boottime = t->start_time;  // no suspend: both clocks are one

@@ -16,6 +16,7 @@
 
 #include "arch/contract/arch.hh"
 #include "init/report.hh"
+#include "kernel/cgroup/cgroup.hh"
 #include "kernel/cred/cred.hh"
 #include "kernel/percpu.hh"
 #include "kernel/sync/guards.hh"
@@ -139,6 +140,7 @@ void __put_task_struct(task_struct* t) {
   WARN_ON(!t->exit_state);
   put_cred(t->cred);
   put_cred(t->real_cred);
+  cgroup_free(t);
   put_signal_struct(t->signal);
   arch::exit_thread(t);
   if (t->worker_private) free_kthread_struct(t);

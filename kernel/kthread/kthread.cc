@@ -200,6 +200,7 @@ int kthreadd(void*) {
   // Signals are ignored, and children inherit it: they are reaped by themselves (K-1, K-2).
   for (int sig = 1; sig <= _NSIG; sig++) set_sighandler(current->sighand, sig, SIG_IGN);
   current->flags |= PF_NOFREEZE;
+  current->no_cgroup_migration = 1;  // what it makes begins in the root cgroup
   WRITE_ONCE(kthreadd_task, static_cast<task_struct*>(current));
   for (;;) {
     set_current_state(TASK_INTERRUPTIBLE);

@@ -7,6 +7,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/task_work.h>
 
+#include "kernel/cgroup/cgroup.hh"
 #include "kernel/cred/cred.hh"
 #include "kernel/cred/user_namespace.hh"
 #include "kernel/pid/pid.hh"
@@ -73,7 +74,9 @@ int ptrace_stop(int exit_code, int why, unsigned long message, kernel_siginfo* i
   task_clear_jobctl_trapping(self);
   spin_unlock_irq(siglock);
   tell_of_stop(self, why, group_stopped);
+  cgroup_enter_frozen();
   schedule();
+  cgroup_leave_frozen(Leave::Always);
   spin_lock_irq(siglock);
   return end_of_stop(self);
 }

@@ -3,6 +3,7 @@
 #include <linux/list.h>
 #include <linux/task_work.h>
 
+#include "kernel/cgroup/cgroup.hh"
 #include "kernel/exit/exit.hh"
 #include "kernel/ptrace/ptrace.hh"
 #include "kernel/signal/internal.hh"
@@ -16,7 +17,7 @@
 
 bool has_pending_signals(const task_struct* t) {
   const u64 wanted = (READ_ONCE(t->pending.signal.sig[0]) | READ_ONCE(t->signal->shared_pending.signal.sig[0])) & ~t->blocked.sig[0];
-  return wanted || (READ_ONCE(t->jobctl) & JOBCTL_PENDING_MASK);
+  return wanted || (READ_ONCE(t->jobctl) & (JOBCTL_PENDING_MASK | JOBCTL_TRAP_FREEZE));
 }
 
 void recalc_sigpending_tsk(task_struct* t) {
@@ -170,6 +171,20 @@ Next act_on(task_struct* self, ksignal* ksig) {
   return Next::Fatal;
 }
 
+// The task's cgroup is to freeze, or was and is no longer. Drops siglock. While frozen, signals stay in their queues: SIGPENDING
+// is cleared so that the sleep lasts, and what comes meanwhile leads back here. Only a fatal one gets past (kill_group()).
+void freezer_trap(task_struct* self) {
+  if (!(self->jobctl & JOBCTL_TRAP_FREEZE)) {
+    spin_unlock_irq(&self->sighand->siglock);
+    return cgroup_leave_frozen(Leave::IfThawed);
+  }
+  set_current_state(TASK_INTERRUPTIBLE);
+  clear_tsk_thread_flag(self, TIF_SIGPENDING);
+  spin_unlock_irq(&self->sighand->siglock);
+  cgroup_enter_frozen();
+  schedule();
+}
+
 // siglock held, and held on return unless Again.
 Next next_action(task_struct* self, ksignal* ksig) {
   if (report_continue_event(self)) return Next::Again;
@@ -186,6 +201,10 @@ Next next_action(task_struct* self, ksignal* ksig) {
       spin_unlock_irq(&self->sighand->siglock);
       return Next::Again;
     }
+    if ((self->jobctl & JOBCTL_TRAP_FREEZE) || self->frozen) [[unlikely]] {
+      freezer_trap(self);
+      return Next::Again;
+    }
     pid_type type = PIDTYPE_PID;
     ksig->sig = dequeue_synchronous_signal(&ksig->info);
     if (!ksig->sig) ksig->sig = dequeue_signal(self, self->blocked.sig[0], &ksig->info, &type);
@@ -200,6 +219,7 @@ Next next_action(task_struct* self, ksignal* ksig) {
 
 [[noreturn]] void die_of(task_struct* self, int sig) {
   WRITE_ONCE(self->flags, self->flags | PF_SIGNALED);
+  if (self->frozen) cgroup_leave_frozen(Leave::Always);
   do_group_exit(sig);
 }
 
@@ -238,6 +258,7 @@ void retarget_shared_pending(task_struct* self, u64 which) {
 
 void exit_signals(task_struct* self) {
   signal_struct* s = self->signal;
+  ThreadgroupReadGuard threadgroup;  // who moves the process either finds this thread exiting or has moved it
   if (data_race(s->nr_threads == 1 || (s->flags & SIGNAL_GROUP_EXIT))) {
     WRITE_ONCE(self->flags, self->flags | PF_EXITING);
     return;

@@ -6,6 +6,7 @@
 #include <linux/wait_bit.h>
 
 #include "kernel/ptrace/ptrace.hh"
+#include "kernel/cgroup/cgroup.hh"
 #include "kernel/signal/internal.hh"
 #include "kernel/signal/queue.hh"
 #include "kernel/signal/sets.hh"
@@ -102,6 +103,7 @@ bool do_signal_stop(int sig) {
     ReadGuard guard(tasklist_lock);
     do_notify_parent_cldstop(self, Told::RealParent, CLD_STOPPED);
   }
+  cgroup_enter_frozen();  // as good as; the delivery loop leaves
   schedule();  // SIGCONT or SIGKILL since then: comes back at once
   return true;
 }

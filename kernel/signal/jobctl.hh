@@ -12,6 +12,7 @@ inline constexpr unsigned long JOBCTL_TRAP_NOTIFY = 1ul << 20;    // seized: its
 inline constexpr int JOBCTL_TRAPPING_BIT = 21;
 inline constexpr unsigned long JOBCTL_TRAPPING = 1ul << JOBCTL_TRAPPING_BIT;  // an attach waits: from STOPPED to TRACED
 inline constexpr unsigned long JOBCTL_LISTENING = 1ul << 22;      // PTRACE_LISTEN: traced, but not to be commanded
+inline constexpr unsigned long JOBCTL_TRAP_FREEZE = 1ul << 23;    // its cgroup is to freeze
 inline constexpr unsigned long JOBCTL_PTRACE_FROZEN = 1ul << 24;  // the tracer is at work on it: not even SIGKILL wakes it
 inline constexpr unsigned long JOBCTL_STOPPED = 1ul << 26;        // sleeps in the stop; cleared by who wakes it
 inline constexpr unsigned long JOBCTL_TRACED = 1ul << 27;         // the same for a stop that is the tracer's

@@ -2,6 +2,7 @@
 
 # Suites that run on both machines.
 TEST_AREAS = [
+    "cgroup",
     "cred",
     "entry",
     "exec",
