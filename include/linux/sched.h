@@ -107,6 +107,7 @@ struct sched_avg {
 	u64 last_update_time, load_sum, runnable_sum;
 	u32 util_sum, period_contrib;
 	unsigned long load_avg, runnable_avg, util_avg;
+	struct { u32 enqueued, ewma; } util_est;
 };
 struct sched_entity {
 	struct load_weight load;
@@ -116,7 +117,8 @@ struct sched_entity {
 	u64 exec_start, sum_exec_runtime, vruntime, prev_sum_exec_runtime, nr_migrations;
 	int depth;
 	struct sched_entity *parent;
-	struct cfs_rq *cfs_rq, *my_q;
+	struct cfs_rq *cfs_rq, *my_q; /* the queue it is on; the one it stands for, if it is a group's */
+	unsigned long runnable_weight; /* of a group's: my_q's tasks at the last update */
 	struct sched_avg avg;
 };
 struct sched_rt_entity {
@@ -165,6 +167,7 @@ struct task_struct {
 	struct sched_entity se;
 	struct sched_rt_entity rt;
 	struct sched_dl_entity dl;
+	struct task_group *sched_task_group; /* NULL: the root group */
 	unsigned policy;
 	int nr_cpus_allowed;
 	const cpumask_t *cpus_ptr;

@@ -5,6 +5,8 @@
 #include <linux/kernel.h>
 
 #include "kernel/sched/fair.hh"
+#include "kernel/sched/task_group.hh"
+#include "kernel/sync/guards.hh"
 
 namespace {
 
@@ -14,7 +16,7 @@ rq* busiest_rq(unsigned except, unsigned at_least) {
   rq* busiest = nullptr;
   unsigned cpu, most = at_least - 1;
   for_each_cpu(cpu, cpu_active_mask) {
-    unsigned n = READ_ONCE(cpu_rq(cpu)->cfs.nr_running);
+    unsigned n = READ_ONCE(cpu_rq(cpu)->cfs.h_nr_running);
     if (cpu == except || n <= most) continue;
     most = n;
     busiest = cpu_rq(cpu);
@@ -22,10 +24,13 @@ rq* busiest_rq(unsigned except, unsigned at_least) {
   return busiest;
 }
 
-// A queued, not running fair task of `from` that may run on `cpu`; the one that would wait longest.
+// A queued, not running fair task of `from` that may run on `cpu`; the one that ran longest ago. Those of a throttled group
+// would not run there either.
 task_struct* movable_task(rq* from, unsigned cpu) {
-  for (rb_node* n = rb_last(&from->cfs.timeline.rb_root); n; n = rb_prev(n)) {
-    task_struct* p = task_of(cfs_rq::entity(n));
+  sched_entity* se;
+  list_for_each_entry_reverse(se, &from->cfs_tasks, group_node) {
+    task_struct* p = task_of(se);
+    if (se->cfs_rq->is_throttled() || (p->sched_task_group && p->sched_task_group->cpu[cpu]->q.is_throttled())) continue;
     if (is_cpu_allowed(p, cpu) && !p->migration_disabled && !task_on_cpu(p)) return p;
   }
   return nullptr;
@@ -47,7 +52,7 @@ bool pull_one(rq* r, unsigned min_tasks) {
   if (!busiest) return false;
   double_lock_rq(r, busiest);
   bool moved = false;
-  if (busiest->cfs.nr_running >= min_tasks) {
+  if (busiest->cfs.h_nr_running >= min_tasks) {
     update_rq_clock(r);
     update_rq_clock(busiest);
     moved = move_one(busiest, r);
@@ -61,7 +66,7 @@ void push_to_idle(rq* r) {
   unsigned long idle = READ_ONCE(sched_state->idle_cpus) & READ_ONCE(cpu_active_mask->bits[0]);
   if (!idle) return;
   raw_spin_lock(&r->lock);
-  if (r->cfs.nr_running >= 2) {
+  if (r->cfs.h_nr_running >= 2) {
     unsigned to = __builtin_ctzl(idle);
     update_rq_clock(r);
     if (task_struct* p = movable_task(r, to)) move_queued_task(r, p, to);
@@ -69,18 +74,42 @@ void push_to_idle(rq* r) {
   raw_spin_unlock(&r->lock);
 }
 
+// Section 10.10: an idle CPU's tick is off, so others see to it that what slept or left there fades. Every 32 ms; whoever
+// ticks first does it.
+constexpr unsigned long kBlockedInterval = HZ * 32 / 1000;
+
+void age_idle_cpus(rq* mine) {
+  const unsigned long due = READ_ONCE(sched_state->next_blocked_update);
+  if (time_before(jiffies, due)) return;
+  unsigned long expected = due;
+  if (!__atomic_compare_exchange_n(&sched_state->next_blocked_update, &expected, jiffies + kBlockedInterval, false,
+                                   __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+    return;
+  unsigned long cpus = READ_ONCE(sched_state->idle_cpus) & READ_ONCE(cpu_active_mask->bits[0]);
+  cpus |= 1ul << mine->cpu;
+  for (; cpus; cpus &= cpus - 1) {
+    rq* r = cpu_rq(static_cast<unsigned>(__builtin_ctzl(cpus)));
+    SpinGuard guard(r->lock);
+    update_rq_clock(r);
+    update_blocked_averages(r);
+  }
+}
+
 }  // namespace
 
 // F-74. Called by __schedule with nothing to run; what was prev may be woken while the lock is dropped.
 bool newidle_pull(rq* r) {
   if (single_cpu() || !r->online) return false;
+  update_blocked_averages(r);
   pull_one(r, 2);
   return r->nr_running != 0;
 }
 
 void balance_tick(rq* r) {
-  if (single_cpu() || !r->online) return;
-  if (READ_ONCE(r->cfs.nr_running) >= 2) {
+  if (!r->online) return;
+  age_idle_cpus(r);
+  if (single_cpu()) return;
+  if (READ_ONCE(r->cfs.h_nr_running) >= 2) {
     push_to_idle(r);
     return;
   }
@@ -88,7 +117,7 @@ void balance_tick(rq* r) {
   r->next_balance = jiffies + kBusyInterval;
   raw_spin_lock(&r->lock);
   // The tick may have hit the idle task, which would sleep on with the task it got.
-  if (pull_one(r, r->cfs.nr_running + 2) && r->curr == r->idle) resched_curr(r);
+  if (pull_one(r, r->cfs.h_nr_running + 2) && r->curr == r->idle) resched_curr(r);
   raw_spin_unlock(&r->lock);
 }
 

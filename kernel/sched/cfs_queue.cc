@@ -25,12 +25,15 @@ sched_entity* cfs_rq::pick_buddy(sched_entity* running, sched_entity* left) {
 }
 
 u64 cfs_rq::slice(sched_entity* se) {
-  unsigned n = nr_running + !se->on_rq;
-  u64 period = n <= tun->nr_latency ? tun->latency : n * tun->min_granularity;  // F-10
-  load_weight total = load;
-  if (!se->on_rq) load_add(total, se->load.weight);
-  u64 s = calc_delta(period, se->load.weight, total);
-  if (se->on_rq) load.inv_weight = total.inv_weight;  // keep the quotient for the next tick
+  const unsigned n = root->h_nr_running + !se->on_rq;
+  u64 s = n <= tun->nr_latency ? tun->latency : n * tun->min_granularity;  // F-10
+  cfs_rq* q = this;
+  for (sched_entity* e = se; e; e = q->owner, q = e ? e->cfs_rq : nullptr) {
+    load_weight total = q->load;
+    if (!e->on_rq) load_add(total, e->load.weight);
+    s = calc_delta(s, e->load.weight, total);
+    if (e->on_rq) q->load.inv_weight = total.inv_weight;  // keep the quotient for the next tick
+  }
   bool among_others = is_idle(se) && nr_running > idle_nr_running;
   u64 floor = among_others ? tun->idle_min_granularity : tun->min_granularity;
   return s < floor ? floor : s;
@@ -71,6 +74,7 @@ bool cfs_rq::should_preempt(sched_entity* woken, u64 now, FairKind woken_kind, F
   if (!curr || woken == curr) return false;
   if (curr_kind == FairKind::Idle && woken_kind != FairKind::Idle) return true;
   if (woken_kind != FairKind::Normal) return false;
+  if (is_idle(curr) != is_idle(woken)) return is_idle(curr);
   update_curr(now);
   if (wakeup_test(curr, woken) != 1) return false;
   next = woken;

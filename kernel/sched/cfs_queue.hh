@@ -1,9 +1,13 @@
-// The fair queue of one CPU (or, later, of one group on one CPU): a pure data structure. It is told the time and the
-// entities, and answers who runs next and until when; it knows no CPU, interrupt, lock or task. Spec 31 sections 2-6.
+// The fair queue of one CPU, or of one group on one CPU: a pure data structure. It is told the time and the entities, and
+// answers who runs next and until when; it knows no CPU, interrupt, lock or task. Spec 31 sections 2-6.
+// A group's queue hangs below the entity that stands for it on the parent's queue (`owner`); one level is the business of
+// this file, walking the levels that of fair.cc.
 // The caller serialises all access.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <linux/list.h>
 #include <linux/rbtree.h>
+#include <linux/spinlock.h>
 
 #include "kernel/sched/flags.hh"
 #include "kernel/sched/weights.hh"
@@ -29,14 +33,52 @@ struct CfsTunables {
 // What the wake-up preemption rule asks of a task besides its entity (spec 31 section 6.2).
 enum class FairKind : unsigned char { Normal, Batch, Idle };
 
+struct task_group;
+
+// What left a queue without its lock, to be taken off its load at the next update (section 7.7).
+struct RemovedLoad {
+  raw_spinlock_t lock;
+  unsigned nr = 0;
+  unsigned long load = 0, util = 0, runnable = 0;
+};
+
 struct cfs_rq {
   load_weight load{};                  // sum of weights, curr included
   unsigned nr_running = 0;             // entities queued, curr included
-  unsigned idle_nr_running = 0;        // of which SCHED_IDLE
+  unsigned idle_nr_running = 0;        // of which SCHED_IDLE, or groups that count as such
+  unsigned h_nr_running = 0;           // tasks in the subtree, but not those below a throttled queue
+  unsigned idle_h_nr_running = 0;      // of which idle, by themselves or by a group above them up to here
   u64 min_vruntime = 0ull - (1 << 20);  // monotonic floor (F-7, F-14)
   rb_root_cached timeline{};           // all but curr, by vruntime, equal ones FIFO
   sched_entity *curr = nullptr, *next = nullptr, *last = nullptr, *skip = nullptr;
   const CfsTunables* tun = nullptr;
+
+  // The hierarchy. A root queue is its own root and has no owner.
+  sched_entity* owner = nullptr;
+  cfs_rq* root = this;
+  task_group* tg = nullptr;            // null: the root group
+  unsigned cpu = 0;
+  bool idle = false;                   // cpu.idle: the owner counts as a SCHED_IDLE entity
+
+  // Load (section 7): kernel/sched/fair_load.cc.
+  sched_avg avg{};
+  u64 last_update_time_copy = 0;       // avg.last_update_time for readers without the lock
+  RemovedLoad removed;
+  unsigned long tg_load_avg_contrib = 0;
+  bool propagate = false;              // load came or went below: the owner has to hear of it
+  long prop_runnable_sum = 0;
+  unsigned long h_load = 0, last_h_load_update = 0;  // jiffies
+  list_head leaf_node{&leaf_node, &leaf_node};       // rq::leaf_cfs_rqs, children before parents; empty: not on it
+
+  // Bandwidth (section 9): kernel/sched/bandwidth.cc.
+  bool runtime_enabled = false, throttled = false;
+  int throttle_count = 0;              // throttled queues from here up
+  s64 runtime_remaining = 0;           // ns; below zero: debt
+  u64 throttled_clock = 0, throttled_clock_pelt = 0, throttled_clock_pelt_time = 0;
+  list_head throttled_node{&throttled_node, &throttled_node};
+
+  cfs_rq() { raw_spin_lock_init(&removed.lock); }
+  cfs_rq(const cfs_rq&) = delete;
 
   // ---- Changing the queue -----------------------------------------------------------------------------------------
   // Accounts curr's time up to now; returns what was added to its sum (F-13).
@@ -52,6 +94,10 @@ struct cfs_rq {
   void reweight(sched_entity* se, load_weight w, u64 now);  // F-49
   void yield(u64 now, FairKind kind);                  // F-27
   void clear_buddies(const sched_entity* se);
+  void count_tasks(int tasks, int idle_tasks) {
+    WRITE_ONCE(h_nr_running, h_nr_running + tasks);  // other CPUs look at it as a hint
+    idle_h_nr_running += idle_tasks;
+  }
 
   // ---- Answers ----------------------------------------------------------------------------------------------------
   sched_entity* leftmost() const { return entity(timeline.rb_leftmost); }
@@ -63,7 +109,10 @@ struct cfs_rq {
   u64 run_until(u64 now);                       // when curr's slice is over; ~0: it has no rival
   int wakeup_test(const sched_entity* a, sched_entity* b) const;  // F-24
 
-  static bool is_idle(const sched_entity* se) { return se->load.weight == scale_load(kIdleWeight); }
+  static bool is_idle(const sched_entity* se) {
+    return se->my_q ? se->my_q->idle : se->load.weight == scale_load(kIdleWeight);
+  }
+  bool is_throttled() const { return throttle_count; }  // this one, or one above
   static bool before(const sched_entity* a, const sched_entity* b) {
     return static_cast<s64>(a->vruntime - b->vruntime) < 0;  // F-7: wraps harmlessly
   }
@@ -87,6 +136,8 @@ inline u64 cfs_rq::update_curr(u64 now) {
   c->sum_exec_runtime += d;
   c->vruntime += calc_delta_fair(d, *c);
   update_min_vruntime();
+  if (runtime_enabled) [[unlikely]]
+    runtime_remaining -= static_cast<s64>(d);  // F-53; whoever called looks whether it is spent
   return d;
 }
 
@@ -136,8 +187,10 @@ inline void cfs_rq::erase(sched_entity* se) {
 
 inline void cfs_rq::account(sched_entity* se, int sign) {
   load_add(load, sign > 0 ? se->load.weight : 0ul - se->load.weight);
-  WRITE_ONCE(nr_running, nr_running + sign);  // other CPUs look at it as a hint
-  if (is_idle(se)) idle_nr_running += sign;
+  nr_running += sign;
+  const bool idle_one = is_idle(se);
+  if (idle_one) idle_nr_running += sign;
+  if (!se->my_q) count_tasks(sign, idle_one ? sign : 0);
 }
 
 // F-15 to F-17.

@@ -55,8 +55,10 @@ task_struct* pick_from_classes(rq* r, task_struct* prev) {
 
 // S-23, S-24.
 inline task_struct* pick_next_task(rq* r, task_struct* prev) {
-  bool only_fair = prev->sched_class->rank <= fair_sched_class.rank && r->nr_running == r->cfs.nr_running;
-  if (only_fair && r->cfs.nr_running) [[likely]] return fair_pick(r, prev);
+  bool only_fair = prev->sched_class->rank <= fair_sched_class.rank && r->nr_running == r->cfs.h_nr_running;
+  if (only_fair && r->cfs.nr_running) [[likely]]
+    if (task_struct* p = fair_pick(r, prev)) [[likely]]
+      return p;
   if (!r->nr_running && newidle_pull(r)) return pick_next_task(r, prev);
   return pick_from_classes(r, prev);
 }
@@ -102,6 +104,7 @@ __cold noinline void report_switch_count() {
 }
 
 noinline void put_dead_task(task_struct* prev) {
+  if (prev->sched_class->task_dead) prev->sched_class->task_dead(prev);
   put_task_stack(prev);
   put_task_struct_rcu_user(prev);  // C-40
 }

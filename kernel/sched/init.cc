@@ -18,6 +18,7 @@ static rq* make_rq(unsigned cpu) {
   rq* r = ::new (memory) rq();
   r->cpu = cpu;
   r->cfs.tun = &sched_state->tunables;
+  r->cfs.cpu = cpu;
   return r;
 }
 
@@ -28,6 +29,7 @@ void sched_init() {
   s.rr_slice = 100 * HZ / 1000;
   s.load_next = jiffies + kLoadFreq;
   raw_spin_lock_init(&s.load_lock);
+  mutex_init(&s.groups_lock);
   unsigned cpu;
   for_each_possible_cpu(cpu) {
     s.rqs[cpu] = make_rq(cpu);
@@ -50,12 +52,15 @@ void sched_exit(LeakReport& report) {
   for_each_possible_cpu(cpu) {
     rq* r = cpu_rq(cpu);
     report.expect_zero("tasks in a run queue", r->nr_running);
+    if (!list_empty(&r->cfs_tasks)) report.finding("CPU %u: fair tasks on the list", cpu);
+    if (!list_empty(&r->leaf_cfs_rqs)) report.finding("CPU %u: a group's queue is left", cpu);
     report.expect_zero("weight in a fair queue", static_cast<long>(r->cfs.load.weight));
     if (r->prev_mm) report.finding("CPU %u: an address space parked for dropping", cpu);  // C-95
     if (r->push_task) report.finding("CPU %u: a task on its way out", cpu);
     uninterruptible += r->nr_uninterruptible;
     iowait += atomic_read(&r->nr_iowait);
   }
+  if (!list_empty(&sched_state->groups)) report.finding("task groups are left");
   report.expect_zero("uninterruptible sleepers", uninterruptible);
   report.expect_zero("tasks in I/O wait", iowait);
   for_each_possible_cpu(cpu) {
@@ -77,6 +82,8 @@ void init_idle(task_struct* idle, unsigned cpu) {
   idle->prio = idle->normal_prio = idle->static_prio = DEFAULT_PRIO;  // S-4
   set_load_weight(idle);
   idle->sched_class = &idle_sched_class;
+  INIT_LIST_HEAD(&idle->se.group_node);
+  idle->se.cfs_rq = &r->cfs;
   cpumask_clear(&idle->cpus_mask);
   cpumask_set_cpu(cpu, &idle->cpus_mask);
   idle->cpus_ptr = &idle->cpus_mask;

@@ -5,6 +5,7 @@
 #include <linux/kernel.h>
 
 #include "kernel/cred/cred.hh"
+#include "kernel/sched/fair_load.hh"
 
 // S-1.
 int normal_prio(const task_struct* p) {
@@ -15,7 +16,14 @@ const sched_class* class_of_prio(int prio) { return rt_prio(prio) ? &rt_sched_cl
 static load_weight weight_of(const task_struct* p) {
   return p->policy == SCHED_IDLE ? weight_of_idle() : weight_of_nice(task_nice(p));
 }
-void set_load_weight(task_struct* p) { p->se.load = weight_of(p); }
+// p is off its queue, but its load may still be part of the queue's.
+void set_load_weight(task_struct* p) {
+  const load_weight w = weight_of(p);
+  if (p->se.avg.last_update_time && p->sched_class == &fair_sched_class)
+    reweight_entity(p->se.cfs_rq, &p->se, w, task_rq(p)->clock);
+  else
+    p->se.load = w;
+}
 
 // ---- New tasks ----------------------------------------------------------------------------------------------------
 

@@ -159,33 +159,34 @@ constexpr unsigned long new_task_util(const sched_avg& queue, unsigned long weig
   return guess < static_cast<unsigned long>(cap) ? guess : static_cast<unsigned long>(cap);
 }
 
-// F-44: what a task that sleeps most of the time uses when it does run.
-struct UtilEst {
-  static constexpr u32 kUnchanged = 0x80000000;  // in enqueued: util_avg has not moved since it was queued
-  static constexpr u32 kMargin = kCapacityScale / 100;
-  u32 enqueued = 0, ewma = 0;
+// F-44: what a task that sleeps most of the time uses when it does run, in sched_avg::util_est.
+inline constexpr u32 kUtilUnchanged = 0x80000000;  // in enqueued: util_avg has not moved since the task was queued
+inline constexpr u32 kUtilMargin = kCapacityScale / 100;
 
-  constexpr u32 value() const {
-    const u32 e = enqueued & ~kUnchanged;
-    return e > ewma ? e : ewma;
+constexpr u32 estimated_util(const sched_avg& a) {
+  const u32 e = a.util_est.enqueued & ~kUtilUnchanged;
+  return e > a.util_est.ewma ? e : a.util_est.ewma;
+}
+
+constexpr u32 distance(s64 d) { return static_cast<u32>(d < 0 ? -d : d); }
+
+// The task goes to sleep, its utilisation being a.util_avg.
+constexpr void estimate_at_sleep(sched_avg& a, u32 capacity = kCapacityScale) {
+  auto& e = a.util_est;
+  if (e.enqueued & kUtilUnchanged) return;
+  const u32 util = static_cast<u32>(a.util_avg);
+  if (e.ewma < util) {
+    e.enqueued = e.ewma = util;
+    return;
   }
-  constexpr void on_sleep(u32 util, u32 capacity = kCapacityScale) {
-    if (enqueued & kUnchanged) return;
-    const u32 was = enqueued;
-    if (ewma < util) {
-      enqueued = ewma = util;
-      return;
-    }
-    const s64 d = s64{util} - ewma;
-    if ((d < 0 ? -d : d) < kMargin) {
-      const s64 moved = s64{util} - was;
-      if ((moved < 0 ? -moved : moved) >= kMargin) enqueued = util;
-      return;
-    }
-    enqueued = util;
-    if (util > capacity) return;
-    ewma = static_cast<u32>((s64{ewma} * 4 + d) >> 2);
+  const s64 d = s64{util} - e.ewma;
+  const bool moved = distance(s64{util} - e.enqueued) >= kUtilMargin;
+  if (distance(d) < kUtilMargin) {
+    if (moved) e.enqueued = util;
+    return;
   }
-};
+  e.enqueued = util;
+  if (util <= capacity) e.ewma = static_cast<u32>((s64{e.ewma} * 4 + d) >> 2);
+}
 
 }  // namespace pelt

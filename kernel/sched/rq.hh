@@ -4,6 +4,7 @@
 #pragma once
 #include <linux/atomic.h>
 #include <linux/hrtimer.h>
+#include <linux/mutex.h>
 #include <linux/spinlock.h>
 
 #include "arch/contract/arch.hh"
@@ -30,6 +31,8 @@ struct alignas(64) rq {
   long nr_uninterruptible = 0;  // only the sum over CPUs means anything
   atomic_t nr_iowait{};
   cfs_rq cfs;
+  list_head cfs_tasks{&cfs_tasks, &cfs_tasks};        // all fair tasks queued here, the one that ran last first
+  list_head leaf_cfs_rqs{&leaf_cfs_rqs, &leaf_cfs_rqs};  // groups' queues that have load, children before parents
   rt_rq rt;                   // while throttled its tasks are not counted in nr_running
   RtBandwidth rt_bandwidth;
   hrtimer rt_period_timer;    // started when throttled: this CPU may have nothing else to wake it
@@ -51,6 +54,8 @@ struct sched_class {
   void (*task_tick)(rq*, task_struct*);
   void (*task_fork)(rq*, task_struct*);  // rq: of the forking CPU, locked
   void (*migrate_task_rq)(task_struct*, unsigned new_cpu);  // about to change CPU; pi_lock or old rq lock
+  void (*task_dead)(task_struct*);  // null: nothing to do. After its last switch, no lock held
+  void (*task_change_group)(rq*, task_struct*, unsigned cpu);  // null: set_task_rq() is all. p is off its queue
   void (*switched_from)(rq*, task_struct*);
   void (*switched_to)(rq*, task_struct*);
   void (*prio_changed)(rq*, task_struct*, int old_prio);
@@ -68,6 +73,9 @@ struct SchedState {
   alignas(64) unsigned long idle_cpus = 0;
   unsigned long rt_overloaded = 0;  // CPUs on which a real-time task waits behind another. Written under that rq's lock
   unsigned rr_slice;             // jiffies
+  unsigned long next_blocked_update = 0;  // jiffies: when a busy CPU lets the load of idle ones fade. A hint, raced for
+  mutex groups_lock;             // the tree of task groups, their shares
+  list_head groups{&groups, &groups};  // those below the root
   raw_spinlock_t load_lock;      // the load averages
   unsigned long load_next;       // jiffies of the next sample
   unsigned long avenrun[3] = {};
@@ -88,9 +96,6 @@ inline bool fair_policy(unsigned policy) {
 }
 inline bool rt_policy(unsigned policy) { return policy == SCHED_FIFO || policy == SCHED_RR; }
 inline bool rt_prio(int prio) { return prio < MAX_RT_PRIO; }
-inline FairKind fair_kind(const task_struct* p) {
-  return p->policy == SCHED_IDLE ? FairKind::Idle : p->policy == SCHED_BATCH ? FairKind::Batch : FairKind::Normal;
-}
 
 // rq lock held; others read the count as a hint.
 inline void add_nr_running(rq* r, int n) { WRITE_ONCE(r->nr_running, r->nr_running + n); }

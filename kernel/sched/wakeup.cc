@@ -5,6 +5,7 @@
 
 #include "kernel/entry/rseq.hh"
 #include "kernel/sched/fair.hh"
+#include "kernel/sched/task_group.hh"
 
 // S-51.
 bool is_cpu_allowed(const task_struct* p, unsigned cpu) {
@@ -36,6 +37,7 @@ unsigned select_task_rq(task_struct* p, unsigned cpu, int wake_flags) {
 
 void __set_task_cpu(task_struct* p, unsigned cpu) {
   // Pairs with the re-check in task_rq_lock (S-45): who sees the new CPU sees on_rq as it was set before.
+  set_task_rq(p, cpu);
   if (p->rseq && p->cpu != cpu) rseq_mark(p);  // user code is told its new CPU (spec 22 C-75)
   smp_store_release(&p->cpu, cpu);
   p->wake_cpu = cpu;
@@ -157,6 +159,8 @@ void wake_up_new_task(task_struct* p) {
   __set_task_cpu(p, select_task_rq(p, task_cpu(p), WF_FORK));
   rq* r = __task_rq_lock(p);
   update_rq_clock(r);
+  if (p->sched_class == &fair_sched_class)
+    post_init_entity_util_avg(p->se.cfs_rq, &p->se);
   activate_task(r, p, ENQUEUE_NOCLOCK);
   check_preempt_curr(r, p, WF_FORK);
   task_rq_unlock(r, p, flags);

@@ -195,15 +195,17 @@ void new_tasks(kunit* test) {
 // spec 31 F-44
 void estimated_utilisation(kunit* test) {
   const u32 utils[] = {200, 400, 100, 100, 100, 300, 95, 96}, want[] = {200, 400, 325, 268, 226, 300, 248, 210};
-  pelt::UtilEst e;
+  sched_avg a = {};
   for (int i = 0; i < 8; i++) {
-    e.on_sleep(utils[i]);
-    KUNIT_EXPECT_EQ_MSG(test, e.ewma, want[i], "sleep %d", i);
+    a.util_avg = utils[i];
+    pelt::estimate_at_sleep(a);
+    KUNIT_EXPECT_EQ_MSG(test, a.util_est.ewma, want[i], "sleep %d", i);
   }
-  KUNIT_EXPECT_EQ(test, e.value(), 210u);
-  e.enqueued |= pelt::UtilEst::kUnchanged;
-  e.on_sleep(900);
-  KUNIT_EXPECT_EQ(test, e.ewma, 210u);
+  KUNIT_EXPECT_EQ(test, pelt::estimated_util(a), 210u);
+  a.util_est.enqueued |= pelt::kUtilUnchanged;
+  a.util_avg = 900;
+  pelt::estimate_at_sleep(a);
+  KUNIT_EXPECT_EQ(test, a.util_est.ewma, 210u);
 }
 
 kunit_case cases[] = {
