@@ -9,6 +9,7 @@
 #include "kernel/cred/user_namespace.hh"
 #include "kernel/pid/pid.hh"
 #include "kernel/pid/pid_namespace.hh"
+#include "kernel/ptrace/ptrace.hh"
 #include "kernel/sync/guards.hh"
 #include "mm/mm_struct.hh"
 #include "mm/uaccess.hh"
@@ -38,11 +39,24 @@ task_struct* find_get_task(int nr, const super_block* sb) {
 
 // ---- Files -----------------------------------------------------------------------------------------------------------------
 
+// May the caller look through t's memory and links?
+bool may_look(task_struct* t) { return ptrace_may_access(t, PTRACE_MODE_READ_FSCREDS); }
+
+// Of t's memory: a kernel thread has none, which everybody may know.
+bool may_open(const PidEntry* e, task_struct* t) { return !e->guarded || !READ_ONCE(t->mm) || may_look(t); }
+
+// Asked again at each reading, as the process may have become another program.
 int show_entry(seq_file* m, void*) {
   const inode* i = file_inode(m->file);
   TaskRef t(get_proc_task(i));
   if (!t) return -ESRCH;
-  return proc_inode(i)->entry->show(m, t.get());
+  const PidEntry* e = proc_inode(i)->entry;
+  return may_open(e, t.get()) ? e->show(m, t.get()) : -EACCES;
+}
+int open_entry(inode* i, file* f) {
+  TaskRef t(get_proc_task(i));
+  if (!t) return -ESRCH;
+  return may_open(proc_inode(i)->entry, t.get()) ? single_open(f, show_entry, nullptr) : -EACCES;
 }
 ssize_t write_entry(file* f, const char* user, size_t n, loff_t* pos) {
   const PidEntry* e = proc_inode(file_inode(f))->entry;
@@ -57,18 +71,8 @@ ssize_t write_entry(file* f, const char* user, size_t n, loff_t* pos) {
   if (r > 0) *pos += r;
   return r;
 }
-int open_entry(inode*, file* f) { return single_open(f, show_entry, nullptr); }
 constexpr file_operations kEntryFops = {
     .llseek = seq_lseek, .write = write_entry, .read_iter = seq_read_iter, .open = open_entry, .release = single_release};
-
-// May the caller look through the links of t (ptrace's read rule, without a tracer's)?
-bool may_look(task_struct* t) {
-  const struct cred *c = current_cred(), *o = t->real_cred;
-  if (same_thread_group(t, current)) return true;
-  bool same = uid_eq(c->fsuid, o->euid) && uid_eq(c->fsuid, o->suid) && uid_eq(c->fsuid, o->uid) &&
-              gid_eq(c->fsgid, o->egid) && gid_eq(c->fsgid, o->sgid) && gid_eq(c->fsgid, o->gid);
-  return same || ns_capable(o->user_ns, CAP_SYS_PTRACE);
-}
 
 // ---- Links -----------------------------------------------------------------------------------------------------------------
 

@@ -35,6 +35,7 @@ struct PidEntry {
   bool in_task;                          // in /proc/PID/task/TID too
   // Text written to a File (NUL-terminated, less than a page) at pos; count or -errno. Null: EINVAL.
   long (*store)(file* f, task_struct* t, char* text, size_t n, loff_t pos) = nullptr;
+  bool guarded = false;                  // to be opened by those only who may look into the process (ptrace's read rule)
 };
 extern const PidEntry kPidEntries[];  // ends with an empty row
 
@@ -69,4 +70,5 @@ int show_pid_maps(seq_file* m, task_struct* t);
 int show_pid_timers(seq_file* m, task_struct* t);  // kernel/time
 int show_meminfo(seq_file* m);
 int show_proc_stat(seq_file* m);
+extern const file_operations mem_fops;
 extern const ProcDir kSysctlDirs[];

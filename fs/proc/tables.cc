@@ -165,6 +165,12 @@ constexpr PidEntry written(const char* name, umode_t mode, int (*show)(seq_file*
                           long (*store)(file*, task_struct*, char*, size_t, loff_t)) {
   return {name, PidKind::File, mode, show, nullptr, nullptr, nullptr, true, store};
 }
+constexpr PidEntry guarded(const char* name, umode_t mode, int (*show)(seq_file*, task_struct*)) {
+  return {name, PidKind::File, mode, show, nullptr, nullptr, nullptr, true, nullptr, true};
+}
+constexpr PidEntry raw(const char* name, umode_t mode, const file_operations* fops) {
+  return {name, PidKind::Raw, mode, nullptr, nullptr, fops, nullptr, true};
+}
 constexpr PidEntry link(const char* name, Result<path> (*to)(task_struct*)) {
   return {name, PidKind::Link, 0777, nullptr, to, nullptr, nullptr, true};
 }
@@ -208,17 +214,18 @@ constexpr ProcDir kRootDirs[] = {
 constinit const ProcDir kProcRoot = {"", kRootFiles, kRootDirs};
 
 constinit const PidEntry kPidEntries[] = {
-    text("auxv", 0400, show_auxv),
+    guarded("auxv", 0400, show_auxv),
     text("cgroup", 0444, show_pid_cgroup),
     text("cmdline", 0444, show_args),
     text("comm", 0444, show_comm),
     link("cwd", cwd_link),
-    text("environ", 0400, show_environ),
+    guarded("environ", 0400, show_environ),
     link("exe", exe_link),
     directory("fd", 0500, true),
     written("gid_map", 0644, show_gid_map, write_gid_map),
     text("limits", 0444, show_limits),
-    text("maps", 0444, show_pid_maps),
+    guarded("maps", 0444, show_pid_maps),
+    raw("mem", 0600, &mem_fops),
     text("mountinfo", 0444, show_mountinfo),
     text("mounts", 0444, show_mounts),
     text("oom_score_adj", 0444, show_oom_score_adj),
