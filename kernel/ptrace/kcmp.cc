@@ -39,10 +39,7 @@ class ExecHold {
   ExecHold(task_struct* a, task_struct* b) : first_(&a->signal->exec_update_lock), second_(&b->signal->exec_update_lock) {
     if (first_ > second_) std::swap(first_, second_);
     held_ = !down_read_killable(first_);
-    if (held_ && second_ != first_ && down_read_killable(second_)) {
-      up_read(first_);
-      held_ = false;
-    }
+    if (held_ && second_ != first_) down_read_nested(second_, 1);  // held by execs for moments only
   }
   ~ExecHold() {
     if (!held_) return;
