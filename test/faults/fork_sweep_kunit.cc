@@ -1,104 +1,31 @@
 // Fork, in all its kinds, with each of its failable steps failing in turn: the right errno, and the parent as if nothing had been
-// tried. Spec 20 F-50..F-55, section 11.
+// tried. Spec 20 F-50..F-53, F-55; section 11.
 // SPDX-License-Identifier: Apache-2.0
 #include <kunit/test.h>
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
-#include <linux/kthread.h>
 #include <linux/string.h>
+#include <uapi/linux/ptrace.h>
+#include <uapi/linux/wait.h>
 
 #include "fs/vfs/vfs.hh"
+#include "kernel/fork/clone_checks.hh"
 #include "kernel/fork/copy_process.hh"
 #include "kernel/fork/new_task.hh"
-#include "kernel/pid/pid.hh"
-#include "kernel/pid/pid_namespace.hh"
-#include "kernel/sync/guards.hh"
-#include "mm/uaccess.hh"
-#include "test/faults/parent.hh"
-#include "test/faults/sweep.hh"
+#include "test/faults/fork_action.hh"
 
 extern "C" {
-long sys_clone(const pt_regs*);
-long sys_clone3(const pt_regs*);
-long sys_fork(const pt_regs*);
-long sys_pipe2(const pt_regs*);
-long sys_unshare(const pt_regs*);
-long sys_vfork(const pt_regs*);
+long sys_ptrace(const pt_regs*);
+long sys_wait4(const pt_regs*);
 }
 
 namespace {
 
 using namespace faults;
 
-// ---- What each stage may answer (spec 20 section 11) -----------------------------------------------------------------------
-
-struct StageRule {
-  const char* id;
-  int memory;        // where memory is short; 0: the stage takes none
-  int others[4];     // where another step fails
-};
-// A stage whose row is all zeroes cannot fail.
-const StageRule kStageRules[] = {
-    {"S1", 0, {ERESTARTNOINTR}},
-    {"S2", ENOMEM, {ENOMEM}},
-    {"S4", ENOMEM, {ENOMEM}},
-    {"S5", 0, {EAGAIN}},
-    {"S7", 0, {}},
-    {"S8", EAGAIN, {}},
-    {"S10", 0, {EAGAIN}},
-    {"S15", ENOMEM, {ENOMEM}},
-    {"S16", ENOMEM, {ENOMEM}},
-    {"S17", ENOMEM, {}},
-    {"S18", ENOMEM, {}},
-    {"S19", ENOMEM, {ENOMEM}},
-    {"S20", ENOMEM, {ENOSPC}},
-    {"S22", ENOMEM, {ENOMEM}},
-    {"S23", ENOMEM, {EAGAIN, ENOMEM}},
-    {"S24", ENOMEM, {EMFILE, ENFILE, ENOMEM, EFAULT}},
-    {"S25", 0, {}},
-    {"S26", ENOMEM, {EAGAIN}},
-    {"S30", 0, {ENOMEM, EINTR}},
-};
-// Stages that have nothing to fail in this kernel as it stands.
-const char* const kCannotFail[] = {"S7", "S20", "S25"};
-
-const StageRule* rule_of(const char* stage) {
-  for (const StageRule& r : kStageRules)
-    if (stage && !strcmp(r.id, stage)) return &r;
-  return nullptr;
-}
-
-bool is_memory(FailPoint p) { return p == FailPoint::Page || p == FailPoint::Slab || p == FailPoint::Vmalloc; }
-
-bool allowed(const FaultVisit& failed, long result) {
-  const StageRule* r = rule_of(failed.stage);
-  if (!r) return false;
-  if (is_memory(failed.point) && result == -r->memory) return true;
-  if (is_memory(failed.point) && !strcmp(r->id, "S24") && result == -ENFILE) return true;  // no struct file
-  if (is_memory(failed.point) && !failed.step) return false;
-  for (int e : r->others)
-    if (e && result == -e) return true;
-  return false;
-}
-
 // ---- The scenarios ---------------------------------------------------------------------------------------------------------
-
-enum class By : unsigned char { Clone3, Clone, Fork, Vfork, KernelThread, UserModeThread };
-enum Parent : unsigned { kPlain = 0, kManyFiles = 1, kManyAreas = 2, kThreaded = 4, kNoSpareFd = 8 };
-
-struct ForkCase {
-  const char* name;
-  u64 flags;
-  By by = By::Clone3;
-  unsigned parent = kPlain;
-  int exit_signal = SIGCHLD;
-  int set_tid = 0;  // numbers to ask for
-};
-
-constexpr u64 kThread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
-constexpr u64 kPthread = kThread | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
 
 const ForkCase kFlagsAlone[] = {
     {"nothing", 0},
@@ -167,6 +94,42 @@ const ForkCase kCombinations[] = {
     {"200 files, 50 areas, a thread", kPthread, By::Clone3, kManyFiles | kManyAreas, 0},
 };
 
+// Kinds of namespaces that are not there yet are passed over.
+const ForkCase kNamespaceCases[] = {
+    {"NEWUTS", CLONE_NEWUTS},
+    {"NEWIPC", CLONE_NEWIPC},
+    {"NEWNET", CLONE_NEWNET},
+    {"NEWNS", CLONE_NEWNS},
+    {"NEWPID", CLONE_NEWPID},
+    {"NEWUSER", CLONE_NEWUSER},
+    {"NEWCGROUP", CLONE_NEWCGROUP},
+    {"NEWTIME", CLONE_NEWTIME},
+    {"NEWPID, memory shared", CLONE_NEWPID | CLONE_VM | CLONE_VFORK},
+    {"NEWPID|PARENT", CLONE_NEWPID | CLONE_PARENT, By::Clone3, kPlain, 0},
+    {"NEWPID, pidfd", CLONE_NEWPID | CLONE_PIDFD},
+    {"NEWPID, set_tid 1", CLONE_NEWPID, By::Clone3, kPlain, SIGCHLD, kInit},
+    {"NEWUSER|NEWPID", CLONE_NEWUSER | CLONE_NEWPID},
+    {"NEWUSER|PARENT", CLONE_NEWUSER | CLONE_PARENT, By::Clone3, kPlain, 0},
+    {"NEWUTS|NEWNET", CLONE_NEWUTS | CLONE_NEWNET},
+    {"NEWPID|NEWUTS|NEWNET|NEWUSER", CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWUSER},
+    {"NEWNS|NEWPID", CLONE_NEWNS | CLONE_NEWPID},
+    {"NEWIPC|NEWUTS", CLONE_NEWIPC | CLONE_NEWUTS},
+    {"a container", CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET},
+    {"a rootless container, pidfd", CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_PIDFD},
+    {"every namespace there is", CLONE_NEWUSER | (kCloneNewNamespaces & ~kCloneUnsupported)},
+    {"every namespace there is, 200 files, 50 areas", CLONE_NEWUSER | (kCloneNewNamespaces & ~kCloneUnsupported), By::Clone3, kManyFiles | kManyAreas},
+};
+
+// The tracer asked for the events of fork, vfork and clone: it gets the child too.
+const ForkCase kTracedCases[] = {
+    {"fork of a tracee", 0, By::Fork, kTraced},
+    {"vfork of a tracee", 0, By::Vfork, kTraced},
+    {"clone of a tracee", 0, By::Clone3, kTraced, SIGURG},
+    {"clone of a tracee, PTRACE", CLONE_PTRACE | CLONE_PIDFD, By::Clone3, kTraced},
+    {"clone of a tracee, UNTRACED", CLONE_UNTRACED, By::Clone3, kTraced},
+    {"thread of a tracee", kPthread, By::Clone3, kTraced, 0},
+};
+
 const ForkCase kKernelCases[] = {
     {"kernel_thread", CLONE_FS | CLONE_FILES, By::KernelThread},
     {"kernel_thread with its own files", 0, By::KernelThread},
@@ -177,112 +140,38 @@ const ForkCase kKernelCases[] = {
 
 // ---- One scenario ------------------------------------------------------------------------------------------------------------
 
-int kernel_child(void*) { return 0; }
-
-void write_user(unsigned long at, const void* p, size_t n) { BUG_ON(copy_to_user(reinterpret_cast<void*>(at), p, n)); }
-template <class T>
-void poke(unsigned long at, const T& v) {
-  write_user(at, &v, sizeof v);
-}
-template <class T>
-T peek(unsigned long at) {
-  T v{};
-  BUG_ON(copy_from_user(&v, reinterpret_cast<void*>(at), sizeof v));
-  return v;
-}
-
-class ForkAction final : public FaultAction {
- public:
-  explicit ForkAction(const ForkCase& c) : c_(c) {
-    BUG_ON(call(sys_pipe2, kFds, O_NONBLOCK));
-    pipe_in_ = peek<int>(kFds), pipe_out_ = peek<int>(kFds + 4);
-  }
-
-  long run() override {
-    children_end(c_.flags);
-    poke(kPidfd, -1);
-    switch (c_.by) {
-      case By::Fork: return call(sys_fork);
-      case By::Vfork: return call(sys_vfork);
-      case By::Clone:
-        return call(sys_clone, c_.flags | static_cast<unsigned>(c_.exit_signal), 0, c_.flags & CLONE_PIDFD ? kPidfd : kParentTid, kChildTid, 0x1000);
-      case By::Clone3: return clone3();
-      case By::KernelThread: return kernel_thread(kernel_child, nullptr, c_.flags | SIGCHLD);
-      case By::UserModeThread: return user_mode_thread(kernel_child, nullptr, c_.flags | SIGCHLD);
-    }
-    return -ENOSYS;
-  }
-
-  void undo(long result) override {
-    if (c_.flags & CLONE_THREAD) wait_until_alone_but(c_.parent & kThreaded ? 2 : 1);
-    wait_until_gone(static_cast<pid_t>(result));
-    if (c_.flags & CLONE_PIDFD)
-      if (const int fd = peek<int>(kPidfd); fd >= 0) close_fd(static_cast<unsigned>(fd));
-  }
-
-  bool may_answer(const FaultVisit& failed, long result) override { return allowed(failed, result); }
-
-  // The parent's memory, its files and its right to fork are what they were.
-  const char* broken() override {
-    if (peek<unsigned>(kPrivate) != kMagic) return "the parent's memory has changed";
-    poke(kPrivate, kMagic);  // and can be written
-    if (!pipe_works()) return "a pipe of the parent does not work";
-    children_end(0);
-    const long nr = call(sys_fork);
-    if (nr < 0) return "the parent cannot fork any more";
-    wait_until_gone(static_cast<pid_t>(nr));
-    return nullptr;
-  }
-
- private:
-  long clone3() {
-    clone_args a{};
-    a.flags = c_.flags;
-    a.exit_signal = static_cast<u64>(c_.exit_signal);
-    a.pidfd = kPidfd, a.parent_tid = kParentTid, a.child_tid = kChildTid;
-    if (c_.flags & CLONE_SETTLS) a.tls = 0x1000;
-    if (c_.set_tid) {
-      poke(kSetTid, free_number());
-      a.set_tid = kSetTid, a.set_tid_size = static_cast<u64>(c_.set_tid);
-    }
-    poke(kCloneArgs, a);
-    return call(sys_clone3, kCloneArgs, sizeof a);
-  }
-
-  static int free_number() {
-    for (int nr = 5000;; nr++) {
-      RcuReadGuard rcu;
-      if (!find_vpid(nr)) return nr;
-    }
-  }
-
-  void wait_until_alone_but(int threads) {
-    while (READ_ONCE(current->signal->nr_threads) > threads) msleep(1);
-  }
-
-  bool pipe_works() {
-    char byte = 'x';
-    loff_t none = 0;
-    write_user(kArgs + 0x800, &byte, 1);
-    auto* user = reinterpret_cast<char*>(kArgs + 0x800);
-    FileRef in(fget(static_cast<unsigned>(pipe_in_))), out(fget(static_cast<unsigned>(pipe_out_)));
-    return out && in && vfs_write(out.get(), user, 1, &none) == 1 && vfs_read(in.get(), user, 1, &none) == 1;
-  }
-
-  const ForkCase& c_;
-  int pipe_in_, pipe_out_;
-};
-
 struct Run {
   kunit* test;
   const ForkCase* one;
   Catalogue* catalogue;
   SweepResult result;
+  completion* traced = nullptr;
 };
 
 int sleeping_thread(void* stop) {
   wait_for_completion(static_cast<completion*>(stop));
   return 0;
+}
+
+// ---- The tracer ----
+
+struct Tracer {
+  pid_t tracee;
+  long error;
+  completion attached;
+};
+
+// Seizes the parent with all of fork's events, and lets each stop go on; ends with its last tracee.
+int trace(void* p) {
+  auto* tracer = static_cast<Tracer*>(p);
+  constexpr unsigned long kOptions = PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEVFORKDONE;
+  tracer->error = call(sys_ptrace, PTRACE_SEIZE, tracer->tracee, 0, kOptions);
+  complete(&tracer->attached);
+  for (;;) {
+    const long nr = call(sys_wait4, -1, kArgs, __WALL, 0);
+    if (nr < 0) return nr == -ECHILD ? 0 : 1;
+    if ((peek<int>(kArgs) & 0xff) == 0x7f) call(sys_ptrace, PTRACE_CONT, nr, 0, 0);
+  }
 }
 
 // The parent is made what the scenario says, and swept.
@@ -291,6 +180,7 @@ int sweep_parent(void* p) {
   const ForkCase& c = *run->one;
   completion stop;
   init_completion(&stop);
+  if (c.parent & kTraced) wait_for_completion(run->traced);
   if (c.parent & kManyAreas) KUNIT_EXPECT_EQ(run->test, map_many_areas(), 0l);
   if (c.parent & kManyFiles) KUNIT_EXPECT_EQ(run->test, open_many_files(), 0l);
   if (c.parent & kThreaded) KUNIT_EXPECT_GT(run->test, user_mode_thread(sleeping_thread, &stop, kThread), 0);
@@ -306,8 +196,18 @@ int sweep_parent(void* p) {
 }
 
 void sweep_case(kunit* test, const ForkCase& c, Catalogue* catalogue) {
+  if (c.flags & kCloneUnsupported) return kunit_info(test, "%s: not there", c.name);
   Run run{test, &c, catalogue, {}};
-  run_parent(test, sweep_parent, &run);
+  Process parent, tracing;
+  Tracer tracer{};
+  init_completion(&tracer.attached);
+  run.traced = &tracer.attached;
+  parent.start(test, sweep_parent, &run);
+  tracer.tracee = parent.nr();
+  if (c.parent & kTraced) tracing.start(test, trace, &tracer);
+  parent.join();
+  if (c.parent & kTraced) tracing.join();
+  KUNIT_EXPECT_EQ(test, tracer.error, 0l);
   kunit_info(test, "%s: %ld steps failed, %ld refused, %ld done without", c.name, run.result.steps, run.result.refused, run.result.survived);
   KUNIT_EXPECT_GT(test, run.result.steps, 4l);
 }
@@ -321,6 +221,8 @@ void sweep_all(kunit* test, const ForkCase (&cases)[N]) {
 
 void flags_alone(kunit* test) { sweep_all(test, kFlagsAlone); }
 void combinations(kunit* test) { sweep_all(test, kCombinations); }
+void namespaces(kunit* test) { sweep_all(test, kNamespaceCases); }
+void tracees(kunit* test) { sweep_all(test, kTracedCases); }
 void kernel_threads(kunit* test) { sweep_all(test, kKernelCases); }
 
 // ---- The catalogue -------------------------------------------------------------------------------------------------------------
@@ -347,20 +249,19 @@ int count_parent(void* p) {
 void every_stage_has_a_failable_step(kunit* test) {
   Catalogue catalogue;
   auto count = [&](const ForkCase& c) {
-    if (c.parent & kThreaded) return;
+    if (c.parent & (kThreaded | kTraced) || c.flags & kCloneUnsupported) return;
     Run run{test, &c, &catalogue, {}};
     run_parent(test, count_parent, &run);
   };
   for (const ForkCase& c : kFlagsAlone) count(c);
   for (const ForkCase& c : kCombinations) count(c);
   for (const ForkCase& c : kKernelCases) count(c);
+  for (const ForkCase& c : kNamespaceCases) count(c);
   catalogue.print(test);
   kunit_info(test, "%u different failable steps, visited %lu times", catalogue.size(), catalogue.visits());
   auto check = [&](const char* id) {
-    KUNIT_EXPECT_TRUE_MSG(test, rule_of(id), "stage %s is new: say what it may answer", id);
-    for (const char* exempt : kCannotFail)
-      if (!strcmp(exempt, id)) return;
-    KUNIT_EXPECT_TRUE_MSG(test, catalogue.visited(id), "no failable step of stage %s was visited", id);
+    KUNIT_EXPECT_TRUE_MSG(test, knows_stage(id), "stage %s is new: say what it may answer", id);
+    if (stage_can_fail(id)) KUNIT_EXPECT_TRUE_MSG(test, catalogue.visited(id), "no failable step of stage %s was visited", id);
   };
   check("S1");
   for (const NewTask::Stage& s : NewTask::stages()) check(s.id);
@@ -375,7 +276,7 @@ void checks_acquire_nothing(kunit* test) {
 }
 
 kunit_case cases[] = {
-    KUNIT_CASE(flags_alone), KUNIT_CASE(combinations), KUNIT_CASE(kernel_threads), KUNIT_CASE(every_stage_has_a_failable_step),
+    KUNIT_CASE(flags_alone), KUNIT_CASE(combinations), KUNIT_CASE(kernel_threads), KUNIT_CASE(namespaces), KUNIT_CASE(tracees), KUNIT_CASE(every_stage_has_a_failable_step),
     KUNIT_CASE(checks_acquire_nothing), {},
 };
 kunit_suite suite = {.name = "fork_sweep", .test_cases = cases, .world = {.cpus = 1, .memory_mb = 128}};

@@ -37,13 +37,6 @@ namespace {
 
 constexpr unsigned long kReadWrite = PROT_READ | PROT_WRITE, kAnonymous = MAP_ANONYMOUS | MAP_FIXED;
 
-struct Launch {
-  int (*body)(void*);
-  void* context;
-  long error;
-  completion done;
-};
-
 long map_at(unsigned long at, unsigned long pages, unsigned long flags, file* f = nullptr) {
   auto got = vm_mmap(f, at, pages * kPage, kReadWrite, flags | MAP_FIXED, 0);
   return got ? 0 : got.error().neg();
@@ -62,20 +55,6 @@ long make_address_space() {
   return copy_to_user(reinterpret_cast<void*>(kArgs), &zero, sizeof zero) ? -EFAULT : 0;
 }
 
-int parent_main(void* p) {
-  auto* launch = static_cast<Launch*>(p);
-  {
-    IrqOffSpinGuard guard(current->sighand->siglock);
-    flush_signal_handlers(current, 1);  // kernel threads ignore everything
-  }
-  // Leaves of the table of numbers stay once made: later ones shall not look like leaks.
-  for (int nr = 1; nr < 16384; nr += PidTable::kLeafSlots) (void)init_pid_ns.table.grow(nr);
-  launch->error = make_address_space();
-  const int status = launch->error ? 0 : launch->body(launch->context);
-  complete(&launch->done);
-  do_exit((status & 0xff) << 8);
-}
-
 long ends_process(unsigned long) { return 0; }
 long ends_thread(unsigned long) {
   for (;;) user::sys(__NR_exit, 0);
@@ -88,14 +67,37 @@ void reap_any() {
 
 }  // namespace
 
+int Process::main(void* self) {
+  auto* p = static_cast<Process*>(self);
+  {
+    IrqOffSpinGuard guard(current->sighand->siglock);
+    flush_signal_handlers(current, 1);  // kernel threads ignore everything
+  }
+  // Leaves of the table of numbers stay once made: later ones shall not look like leaks.
+  for (int nr = 1; nr < 16384; nr += PidTable::kLeafSlots) (void)init_pid_ns.table.grow(nr);
+  p->error_ = make_address_space();
+  const int status = p->error_ ? 0 : p->body_(p->context_);
+  complete(&p->done_);
+  do_exit((status & 0xff) << 8);
+}
+
+void Process::start(kunit* test, int (*body)(void*), void* context) {
+  test_ = test, body_ = body, context_ = context, error_ = 0;
+  init_completion(&done_);
+  nr_ = user_mode_thread(main, this, SIGCHLD);
+  KUNIT_ASSERT_GT(test, nr_, 0);
+}
+
+void Process::join() {
+  wait_for_completion(&done_);
+  KUNIT_EXPECT_EQ(test_, error_, 0l);
+  wait_until_gone(nr_);
+}
+
 void run_parent(kunit* test, int (*body)(void*), void* context) {
-  Launch launch{body, context, 0, {}};
-  init_completion(&launch.done);
-  const pid_t nr = user_mode_thread(parent_main, &launch, SIGCHLD);
-  KUNIT_ASSERT_GT(test, nr, 0);
-  wait_for_completion(&launch.done);
-  KUNIT_EXPECT_EQ(test, launch.error, 0l);
-  wait_until_gone(nr);
+  Process p;
+  p.start(test, body, context);
+  p.join();
 }
 
 void children_end(unsigned long clone_flags) {

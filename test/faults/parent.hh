@@ -2,6 +2,7 @@
 // so that its steps can be counted one by one. Hosted only.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <linux/completion.h>
 #include <linux/ptrace.h>
 #include <uapi/linux/sched.h>
 
@@ -21,6 +22,24 @@ inline constexpr unsigned kMagic = 0xfeedf00d;
 // Runs body(context) in a new process whose address space is as above, with default signal handlers; waits for its end.
 // May sleep. body's result is the exit status.
 void run_parent(kunit* test, int (*body)(void*), void* context);
+
+// The same in two halves. The object stays until join().
+class Process {
+ public:
+  void start(kunit* test, int (*body)(void*), void* context);
+  void join();
+  pid_t nr() const { return nr_; }
+
+ private:
+  static int main(void* self);
+
+  kunit* test_;
+  int (*body_)(void*);
+  void* context_;
+  long error_;
+  pid_t nr_;
+  completion done_;
+};
 
 // What a child that goes to user mode does: ends at once. For current, before a clone.
 void children_end(unsigned long clone_flags);
