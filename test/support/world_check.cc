@@ -8,6 +8,7 @@
 
 #include "fs/vfs/vfs.hh"
 #include "kernel/cred/cred.hh"
+#include "kernel/cred/ucounts.hh"
 #include "kernel/nsproxy/nsproxy.hh"
 #include "kernel/pid/pid_namespace.hh"
 #include "kernel/signal/jobctl.hh"
@@ -235,9 +236,9 @@ void recount_shared(WorldFindings& f, Tally* n) {
   recount(f, n, [](task_struct* t) { return t->cred; }, [&](task_struct* t, int users) {
     compare(f, "cred", t, atomic_read(&t->cred->usage), users, Others::Some);
   });
-  recount(f, n, [](task_struct* t) { return t->real_cred->user; }, [&](task_struct* t, int users) {
-    const user_struct* u = t->real_cred->user;
-    compare(f, "NPROC charge", t, atomic_long_read(&u->processes), users, but_for(u == &root_user));
+  // What a user namespace's users charge is its owner's too, further up.
+  recount(f, n, [](task_struct* t) { return t->real_cred->ucounts; }, [&](task_struct* t, int users) {
+    compare(f, "NPROC charge", t, get_rlimit_value(t->real_cred->ucounts, UCOUNT_RLIMIT_NPROC), users, Others::Some);
   });
 }
 
