@@ -45,7 +45,8 @@ HOSTED_ENGINE void enter_syscall(pt_regs* r, unsigned long nr, unsigned long aft
   leave({arch::UserExitKind::Syscall, 0, 0, 0});
 }
 
-bool at_handler(pt_regs* r) { return user::peek<unsigned long>(r->sp) == kRestorer; }
+// A child forked inside of a handler has the handler's stack pointer too, but not its third argument, the ucontext.
+bool at_handler(pt_regs* r) { return r->dx == r->sp + 8 && user::peek<unsigned long>(r->sp) == kRestorer; }
 
 // The kernel has made a signal frame: runs the handler, then returns through it, as its restorer would.
 void run_handler() {
@@ -130,8 +131,6 @@ HOSTED_ENGINE __attribute__((__noinline__)) void move_user(char* dst, const char
 }
 
 long new_task(long nr, const unsigned long (&args)[6], user::Fn fn, unsigned long arg, unsigned long kind) {
-  // Inside a handler the stack pointer is at the kernel's signal frame: the child must not be taken for one that is to run it.
-  user::Var<unsigned long> no_frame(0ul);
   pt_regs* r = self()->regs;
   unsigned long r12 = r->r12, r13 = r->r13;
   r->r12 = arg;
