@@ -18,6 +18,7 @@ constexpr FlagName kFlags[] = {{MNT_NOSUID, ",nosuid"}, {MNT_NODEV, ",nodev"}, {
                                {MNT_NOSYMFOLLOW, ",nosymfollow"}};
 
 void print_root(seq_file* m, vfsmount* mnt) {
+  if (auto* show = mnt->mnt_sb->s_op->show_path) return show(m, mnt->mnt_root);
   auto* page = static_cast<char*>(kmalloc(PATH_MAX, GFP_KERNEL));
   if (!page) return;
   if (auto text = dentry_path(mnt->mnt_root, page, PATH_MAX)) seq_escape(m, *text, " \t\n\\");

@@ -215,7 +215,14 @@ Result<void> mount_new(const path* at, const char* type, unsigned long flags, co
   const file_system_type* t = find_filesystem(type);
   if (!t) return fail(ENODEV);
   super_block* sb = TRY(get_super(t, static_cast<unsigned>(flags & kSuperFlags), data));
-  vfsmount* m = TRY(alloc_mount(sb, sb->s_root, mnt_flags_of(flags), dev_name));
+  Result<dentry*> root = sb->s_op->mount_root ? sb->s_op->mount_root(sb, data) : dget(sb->s_root);
+  if (!root) {
+    deactivate_super(sb);
+    return std::unexpected(root.error());
+  }
+  auto made = alloc_mount(sb, *root, mnt_flags_of(flags), dev_name);
+  dput(*root);
+  vfsmount* m = TRY(made);
   Result<void> r;
   {
     MutexGuard g(namespace_mutex);

@@ -246,6 +246,8 @@ struct super_operations {
   Result<void> (*remount)(super_block* sb, unsigned* flags, const char* data);
   void (*put_super)(super_block* sb);
   void (*show_options)(seq_file* m, super_block* sb);
+  Result<dentry*> (*mount_root)(super_block* sb, const char* data);  // of one mount(2), referenced; null: s_root
+  void (*show_path)(seq_file* m, dentry* root);  // a mount's root in mountinfo; null: its path in the file system
 };
 struct file_system_type {
   const char* name;

@@ -5,6 +5,7 @@
 #include <linux/string.h>
 
 #include "kernel/cgroup/internal.hh"
+#include "kernel/cgroup/namespace.hh"
 #include "kernel/pid/pid.hh"
 
 DEFINE_MUTEX(cgroup_mutex);
@@ -264,6 +265,7 @@ void cgroup_init() {
   s.root.self.flags = CSS_ONLINE;
   s.root.name = "";
   init_css_set_online();
+  cgroup_ns_init();
   cgroupfs_init();
   for (cgroup_subsys* ss : kBuiltIn) BUG_ON(!cgroup_register_subsys(ss));
 }
@@ -302,6 +304,7 @@ void cgroup_exit(LeakReport& report) {
     }
   });
   report.expect_zero("controllers' states", atomic_long_read(&cgroups->nr_csses) - offered);
+  cgroup_ns_exit(report);
   report.expect_zero("references on the root cgroup", static_cast<long>(refcount_read(&cgroup_root()->self.refcnt)) - 2);
   init_css_set_offline();
   kmem_cache_destroy(cgroups->set_cache);

@@ -297,9 +297,27 @@ Result<void> take_options(const char* data) {
 
 Result<void> remount(super_block*, unsigned*, const char* data) { return take_options(data); }
 
+// Each mount shows what is below the root of the cgroup namespace of who made it.
+Result<dentry*> mount_root(super_block* sb, const char* data) {
+  TRY(take_options(data));
+  MutexGuard guard(cgroup_mutex);
+  dentry* dir = current_cgroup_ns_root()->dir;
+  if (!dir) return fail(ENOENT);  // removed meanwhile
+  return dget(dir);
+}
+
+void show_path(seq_file* m, dentry* root) {
+  auto* page = static_cast<char*>(kmalloc(PATH_MAX, GFP_KERNEL));
+  if (!page) return;
+  if (auto text = cgroup_path_from(cgroup_inode(root->d_inode)->css->cgroup, current_cgroup_ns_root(), page, PATH_MAX))
+    seq_escape(m, *text, " \t\n\\");
+  kfree(page);
+}
+
 constexpr super_operations kSops = {
     .evict_inode = evict_cgroup_inode, .free_inode = free_cgroup_inode, .alloc_inode = alloc_cgroup_inode,
     .statfs = cgroup_statfs, .remount = remount, .show_options = show_options,
+    .mount_root = mount_root, .show_path = show_path,
 };
 
 Result<void> fill_cgroup2(super_block* sb, const char*) {

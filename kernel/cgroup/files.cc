@@ -310,5 +310,3 @@ int show_proc_cgroups(seq_file* m) {
   for_each_subsys(cgroup_offered, [&](cgroup_subsys& ss) { seq_printf(m, "%s\t0\t%d\t1\n", ss.name, n); });
   return 0;
 }
-
-struct cgroup* current_cgroup_ns_root() { return cgroup_root(); }
