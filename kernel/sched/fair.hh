@@ -109,8 +109,9 @@ inline task_struct* fair_pick(rq* r, task_struct* prev) {
   } else {
     next = task_of(se);
     if (next == prev) return next;
-    if (!was_idle && prev->se.on_rq) update_load_avg(q, &prev->se, r->clock, 0);
-    update_load_avg(q, se, r->clock, 0);
+    const u64 clock = pelt_clock(q, r->clock);
+    if (!was_idle && prev->se.on_rq) age_entity(q, &prev->se, clock);
+    age_entity(q, se, clock);
     q->switch_curr(was_idle ? nullptr : &prev->se, se, r->clock);
   }
   if (was_idle) unmark_idle(r);

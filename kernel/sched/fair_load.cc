@@ -11,27 +11,6 @@
 
 namespace {
 
-bool age_entity(cfs_rq* q, sched_entity* se, u64 clock) {
-  const bool moved = pelt::update_entity(se->avg, clock, se->load.weight, se->on_rq, se_runnable(se), q->curr == se);
-  if (moved && !se->my_q) se->avg.util_est.enqueued &= ~pelt::kUtilUnchanged;
-  return moved;
-}
-
-void take_off_removed(cfs_rq* q) {
-  RemovedLoad& r = q->removed;
-  unsigned long load, util, runnable;
-  {
-    SpinGuard guard(r.lock);
-    load = std::exchange(r.load, 0);
-    util = std::exchange(r.util, 0);
-    runnable = std::exchange(r.runnable, 0);
-    WRITE_ONCE(r.nr, 0u);
-  }
-  pelt::remove(q->avg, load, util, runnable);
-  q->propagate = true;
-  q->prop_runnable_sum -= static_cast<long>(runnable * pelt::divider(q->avg)) >> 10;
-}
-
 void note_change_below(cfs_rq* q, long runnable_sum) {
   q->propagate = true;
   q->prop_runnable_sum += runnable_sum;
@@ -102,20 +81,22 @@ bool propagate_entity_load_avg(cfs_rq* q, sched_entity* se) {
 
 }  // namespace
 
-bool update_cfs_rq_load_avg(cfs_rq* q, u64 clock) {
-  bool changed = false;
-  if (READ_ONCE(q->removed.nr)) [[unlikely]] {
-    take_off_removed(q);
-    changed = true;
+void take_off_removed(cfs_rq* q) {
+  RemovedLoad& r = q->removed;
+  unsigned long load, util, runnable;
+  {
+    SpinGuard guard(r.lock);
+    load = std::exchange(r.load, 0);
+    util = std::exchange(r.util, 0);
+    runnable = std::exchange(r.runnable, 0);
+    WRITE_ONCE(r.nr, 0u);
   }
-  changed |= pelt::update_queue(q->avg, clock, q->load.weight, q->h_nr_running, q->curr != nullptr);
-  WRITE_ONCE(q->last_update_time_copy, q->avg.last_update_time);
-  return changed;
+  pelt::remove(q->avg, load, util, runnable);
+  q->propagate = true;
+  q->prop_runnable_sum -= static_cast<long>(runnable * pelt::divider(q->avg)) >> 10;
 }
 
-void __update_load_avg(cfs_rq* q, sched_entity* se, u64 clock, int flags) {
-  if (se->avg.last_update_time && !(flags & SKIP_AGE_LOAD)) age_entity(q, se, clock);
-  bool changed = update_cfs_rq_load_avg(q, clock);
+void update_load_avg_slow(cfs_rq* q, sched_entity* se, int flags, bool changed) {
   changed |= propagate_entity_load_avg(q, se);
   if (!se->avg.last_update_time && (flags & DO_ATTACH)) {
     attach_entity_load_avg(q, se);

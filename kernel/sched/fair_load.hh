@@ -5,7 +5,7 @@
 #include "kernel/sched/cfs_queue.hh"
 #include "kernel/sched/pelt.hh"
 
-enum : int { UPDATE_TG = 1, SKIP_AGE_LOAD = 2, DO_ATTACH = 4, DO_DETACH = 8 };
+enum : int { UPDATE_TG = 1, DO_ATTACH = 4, DO_DETACH = 8 };
 
 // F-45: a throttled queue's time stands still. (CPU capacity and frequency are both full scale: no other difference.)
 inline u64 pelt_clock(const cfs_rq* q, u64 now) {
@@ -13,23 +13,43 @@ inline u64 pelt_clock(const cfs_rq* q, u64 now) {
   return t - q->throttled_clock_pelt_time;
 }
 
-inline unsigned long se_runnable(const sched_entity* se) { return se->my_q ? se->runnable_weight : !!se->on_rq; }
 inline void se_update_runnable(sched_entity* se) {
   if (se->my_q) se->runnable_weight = se->my_q->h_nr_running;
 }
 
-// Section 7.4, where something is to be done.
-void __update_load_avg(cfs_rq* q, sched_entity* se, u64 clock, int flags);
+// The entity alone. At a switch its being current changes, which its queue, that has a current one before and after, does not
+// notice.
+inline void age_entity(cfs_rq* q, sched_entity* se, u64 clock) {
+  const bool queued = se->on_rq, running = q->curr == se;
+  const unsigned long runnable = se->my_q ? se->runnable_weight : queued;
+  if (!pelt::update_entity(se->avg, clock, se->load.weight, queued, runnable, running)) [[likely]] return;
+  if (!se->my_q) se->avg.util_est.enqueued &= ~pelt::kUtilUnchanged;
+}
+
+// Section 7.4: attaching, detaching, and what came from below.
+void update_load_avg_slow(cfs_rq* q, sched_entity* se, int flags, bool changed);
+void take_off_removed(cfs_rq* q);
+
+// Ages the queue alone and takes off what was removed. True: its averages changed.
+inline bool update_cfs_rq_load_avg(cfs_rq* q, u64 clock) {
+  const bool removed = READ_ONCE(q->removed.nr);
+  if (removed) [[unlikely]]
+    take_off_removed(q);
+  const bool changed = pelt::update_queue(q->avg, clock, q->load.weight, q->h_nr_running, q->curr != nullptr);
+  WRITE_ONCE(q->last_update_time_copy, q->avg.last_update_time);
+  return changed | removed;
+}
 
 // Ages se and q, takes in what came from below, attaches or detaches.
 inline void update_load_avg(cfs_rq* q, sched_entity* se, u64 now, int flags) {
   const u64 clock = pelt_clock(q, now);
-  const bool due = (clock - q->avg.last_update_time) >> 10 || (clock - se->avg.last_update_time) >> 10;
-  if (due || (flags & DO_DETACH) || (se->my_q && se->my_q->propagate)) __update_load_avg(q, se, clock, flags);
+  if (se->avg.last_update_time) [[likely]]
+    age_entity(q, se, clock);
+  const bool changed = update_cfs_rq_load_avg(q, clock);
+  if (se->avg.last_update_time && !se->my_q && !(flags & DO_DETACH) && !(changed && q->tg)) [[likely]] return;
+  update_load_avg_slow(q, se, flags, changed);
 }
 
-// Ages the queue alone and takes off what was removed. True: its averages changed.
-bool update_cfs_rq_load_avg(cfs_rq* q, u64 clock);
 void update_tg_load_avg(cfs_rq* q);  // F-42
 
 void attach_entity_load_avg(cfs_rq* q, sched_entity* se);

@@ -39,7 +39,7 @@ struct Activity {
 // F-37.
 constexpr u64 divider(const sched_avg& a) { return kMinDivider + a.period_contrib; }
 
-constexpr void average(sched_avg& a, unsigned long weight) {
+[[gnu::noinline]] constexpr void average(sched_avg& a, unsigned long weight) {
   const u64 d = divider(a);
   a.load_avg = weight * a.load_sum / d;
   a.runnable_avg = a.runnable_sum / d;
@@ -54,10 +54,24 @@ constexpr u64 contribution(const sched_avg& a, u64 periods, u64 rest) {
   return first + whole + rest;
 }
 
-// F-36, without the averages. True: at least one period ended, so the averages are due.
-constexpr bool accumulate(sched_avg& a, u64 now, Activity did) {
+// Where a period ends: what was fades by as many as ended. d in us, not 0.
+[[gnu::noinline]] constexpr void accumulate_periods(sched_avg& a, u64 d, Activity did) {
+  const u64 total = d + a.period_contrib, periods = total / kPeriod;
+  a.load_sum = decay(a.load_sum, periods);
+  a.runnable_sum = decay(a.runnable_sum, periods);
+  a.util_sum = static_cast<u32>(decay(a.util_sum, periods));
+  const u64 contrib = did.load ? contribution(a, periods, total % kPeriod) : 0;
+  a.period_contrib = static_cast<u32>(total % kPeriod);
+  a.load_sum += did.load * contrib;
+  a.runnable_sum += did.runnable * contrib << 10;
+  if (did.running) a.util_sum += static_cast<u32>(contrib << 10);
+}
+
+// F-36, without the averages. True: at least one period ended, so the averages are due. A switch takes less than a period
+// mostly, and a few additions then.
+[[gnu::always_inline]] constexpr bool accumulate(sched_avg& a, u64 now, Activity did) {
   u64 d = now - a.last_update_time;
-  if (static_cast<s64>(d) < 0) {
+  if (static_cast<s64>(d) < 0) [[unlikely]] {
     a.last_update_time = now;
     return false;
   }
@@ -65,33 +79,31 @@ constexpr bool accumulate(sched_avg& a, u64 now, Activity did) {
   if (!d) return false;
   a.last_update_time += d << 10;
   if (!did.load) did.runnable = 0, did.running = false;
-  const u64 total = d + a.period_contrib, periods = total / kPeriod;
-  u64 contrib = d;
-  if (periods) {
-    a.load_sum = decay(a.load_sum, periods);
-    a.runnable_sum = decay(a.runnable_sum, periods);
-    a.util_sum = static_cast<u32>(decay(a.util_sum, periods));
-    contrib = did.load ? contribution(a, periods, total % kPeriod) : 0;
+  const u64 total = d + a.period_contrib;
+  if (total >= kPeriod) [[unlikely]] {
+    accumulate_periods(a, d, did);
+    return true;
   }
-  a.period_contrib = static_cast<u32>(total % kPeriod);
-  a.load_sum += did.load * contrib;
-  a.runnable_sum += did.runnable * contrib << 10;
-  if (did.running) a.util_sum += static_cast<u32>(contrib << 10);
-  return periods != 0;
+  a.period_contrib = static_cast<u32>(total);
+  if (!did.load) return false;
+  a.load_sum += did.load * d;
+  a.runnable_sum += did.runnable * d << 10;
+  if (did.running) a.util_sum += static_cast<u32>(d << 10);
+  return false;
 }
 
 // weight: what the load average is multiplied by (the entity's, scaled down; 1 for a queue). True: the averages changed.
-constexpr bool update(sched_avg& a, u64 now, Activity did, unsigned long weight) {
+[[gnu::always_inline]] constexpr bool update(sched_avg& a, u64 now, Activity did, unsigned long weight) {
   if (!accumulate(a, now, did)) return false;
   average(a, weight);
   return true;
 }
 
 // The three of F-36's table. An entity of a group counts all tasks below it as runnable.
-constexpr bool update_entity(sched_avg& a, u64 now, unsigned long weight, bool queued, unsigned long runnable, bool running) {
+[[gnu::always_inline]] constexpr bool update_entity(sched_avg& a, u64 now, unsigned long weight, bool queued, unsigned long runnable, bool running) {
   return update(a, now, {.load = queued, .runnable = runnable, .running = running}, scale_load_down(weight));
 }
-constexpr bool update_queue(sched_avg& a, u64 now, unsigned long weight, unsigned long tasks, bool running) {
+[[gnu::always_inline]] constexpr bool update_queue(sched_avg& a, u64 now, unsigned long weight, unsigned long tasks, bool running) {
   return update(a, now, {.load = scale_load_down(weight), .runnable = tasks, .running = running}, 1);
 }
 // The signals of the real-time and deadline queues: busy or not.
