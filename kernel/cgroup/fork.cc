@@ -71,7 +71,7 @@ Result<void> ask_controllers(task_struct* child, css_set* cset) {
   unsigned asked = 0;
   for (unsigned left = hooks.can_fork; left; left &= left - 1) {
     const int id = __builtin_ctz(left);
-    if (auto r = cgroup_subsys_table[id]->can_fork(child, cset); !r) [[unlikely]] {
+    if (auto r = fault_here("controller") ? fail(EAGAIN) : cgroup_subsys_table[id]->can_fork(child, cset); !r) [[unlikely]] {
       cancel_controllers(asked, child, cset);
       return r;
     }

@@ -54,6 +54,7 @@ constexpr StageRule kStageRules[] = {
     {"S24", {ENOMEM, ENFILE}, {EMFILE, ENFILE, ENOMEM, EFAULT}},
     {"S25", {}, {}},
     {"S26", {ENOMEM}, {EAGAIN}},
+    {"S27", {}, {}},
     {"S30", {}, {ENOMEM, EINTR}},
 };
 
@@ -112,6 +113,7 @@ const char* Health::broken() const {
   const long nr = call(sys_fork);
   if (nr < 0) return "the parent cannot fork any more";
   wait_until_gone(static_cast<pid_t>(nr));
+  take_signals();
   return nullptr;
 }
 
@@ -138,6 +140,7 @@ void ForkAction::undo(long result) {
   wait_until_gone(static_cast<pid_t>(result));
   if (c_.flags & CLONE_PIDFD)
     if (const int fd = peek<int>(kPidfd); fd >= 0) close_fd(static_cast<unsigned>(fd));
+  take_signals();
 }
 
 long ForkAction::clone3() const {
@@ -151,6 +154,7 @@ long ForkAction::clone3() const {
     if (c_.set_tid == kInit) poke(kSetTid, 1);
     a.set_tid = kSetTid, a.set_tid_size = c_.set_tid == kInit ? 1 : static_cast<u64>(c_.set_tid);
   }
+  if (c_.flags & CLONE_INTO_CGROUP) a.cgroup = static_cast<u64>(cgroup_fd_);
   poke(kCloneArgs, a);
   return call(sys_clone3, kCloneArgs, sizeof a);
 }

@@ -15,7 +15,7 @@ bool knows_stage(const char* id);
 bool stage_can_fail(const char* id);
 
 enum class By : unsigned char { Clone3, Clone, Fork, Vfork, KernelThread, UserModeThread };
-enum Parent : unsigned { kPlain = 0, kManyFiles = 1, kManyAreas = 2, kThreaded = 4, kNoSpareFd = 8, kTraced = 16 };
+enum Parent : unsigned { kPlain = 0, kManyFiles = 1, kManyAreas = 2, kThreaded = 4, kNoSpareFd = 8, kTraced = 16, kInCgroup = 32 };
 
 inline constexpr int kInit = -1;
 
@@ -58,7 +58,7 @@ class Health {
 
 class ForkAction final : public FaultAction {
  public:
-  explicit ForkAction(const ForkCase& c) : c_(c) {}
+  explicit ForkAction(const ForkCase& c, int cgroup_fd = -1) : c_(c), cgroup_fd_(cgroup_fd) {}
   long run() override;
   void undo(long result) override;
   bool may_answer(const FaultVisit& failed, long result) override { return fork_may_answer(failed, result); }
@@ -68,6 +68,7 @@ class ForkAction final : public FaultAction {
   long clone3() const;
 
   const ForkCase& c_;
+  int cgroup_fd_;
   Health health_;
 };
 

@@ -14,6 +14,7 @@
 #include "kernel/fork/clone_checks.hh"
 #include "kernel/fork/copy_process.hh"
 #include "kernel/fork/new_task.hh"
+#include "test/cgroup/helpers.hh"
 #include "test/faults/fork_action.hh"
 
 extern "C" {
@@ -130,6 +131,15 @@ const ForkCase kTracedCases[] = {
     {"thread of a tracee", kPthread, By::Clone3, kTraced, 0},
 };
 
+// Into a cgroup below the parent's, and of a parent that is in one with pids.max.
+const ForkCase kCgroupCases[] = {
+    {"INTO_CGROUP", CLONE_INTO_CGROUP},
+    {"INTO_CGROUP, vfork, pidfd", CLONE_INTO_CGROUP | CLONE_VM | CLONE_VFORK | CLONE_PIDFD},
+    {"INTO_CGROUP, namespaces", CLONE_INTO_CGROUP | CLONE_NEWPID | CLONE_NEWUTS},
+    {"in a limited cgroup", 0, By::Fork, kInCgroup},
+    {"in a limited cgroup, thread", kPthread, By::Clone3, kInCgroup, 0},
+};
+
 const ForkCase kKernelCases[] = {
     {"kernel_thread", CLONE_FS | CLONE_FILES, By::KernelThread},
     {"kernel_thread with its own files", 0, By::KernelThread},
@@ -165,12 +175,12 @@ struct Tracer {
 int trace(void* p) {
   auto* tracer = static_cast<Tracer*>(p);
   constexpr unsigned long kOptions = PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEVFORKDONE;
-  tracer->error = call(sys_ptrace, PTRACE_SEIZE, tracer->tracee, 0, kOptions);
+  tracer->error = faults::call(sys_ptrace, PTRACE_SEIZE, tracer->tracee, 0, kOptions);
   complete(&tracer->attached);
   for (;;) {
-    const long nr = call(sys_wait4, -1, kArgs, __WALL, 0);
+    const long nr = faults::call(sys_wait4, -1, kArgs, __WALL, 0);
     if (nr < 0) return nr == -ECHILD ? 0 : 1;
-    if ((peek<int>(kArgs) & 0xff) == 0x7f) call(sys_ptrace, PTRACE_CONT, nr, 0, 0);
+    if ((peek<int>(kArgs) & 0xff) == 0x7f) faults::call(sys_ptrace, PTRACE_CONT, nr, 0, 0);
   }
 }
 
@@ -184,8 +194,15 @@ int sweep_parent(void* p) {
   if (c.parent & kManyAreas) KUNIT_EXPECT_EQ(run->test, map_many_areas(), 0l);
   if (c.parent & kManyFiles) KUNIT_EXPECT_EQ(run->test, open_many_files(), 0l);
   if (c.parent & kThreaded) KUNIT_EXPECT_GT(run->test, user_mode_thread(sleeping_thread, &stop, kThread), 0);
+  int cgroup_fd = -1;
+  if (c.flags & CLONE_INTO_CGROUP) {
+    auto f = filp_open("/cg/child", O_RDONLY | O_DIRECTORY, 0);
+    if (f) cgroup_fd = get_unused_fd_flags(0), fd_install(static_cast<unsigned>(cgroup_fd), *f);
+    KUNIT_EXPECT_GE(run->test, cgroup_fd, 0);
+  }
+  if (c.parent & kInCgroup) KUNIT_EXPECT_EQ(run->test, cg_write_nr("/cg/child/cgroup.procs", current->tgid), 0l);
   {
-    ForkAction action(c);
+    ForkAction action(c, cgroup_fd);
     if (c.parent & kNoSpareFd)
       while (f_dupfd(0, FileRef(fget(0)).get(), 0) < static_cast<int>(NR_OPEN_DEFAULT) - 1) {}
     run->result = sweep(run->test, c.name, action, run->catalogue);
@@ -222,6 +239,17 @@ void sweep_all(kunit* test, const ForkCase (&cases)[N]) {
 void flags_alone(kunit* test) { sweep_all(test, kFlagsAlone); }
 void combinations(kunit* test) { sweep_all(test, kCombinations); }
 void namespaces(kunit* test) { sweep_all(test, kNamespaceCases); }
+// Nothing stays charged, whatever failed.
+void cgroups(kunit* test) {
+  KUNIT_ASSERT_TRUE(test, mount_cgroup2());
+  KUNIT_ASSERT_EQ(test, cg_write("/cg/cgroup.subtree_control", "+pids"), 0l);
+  KUNIT_ASSERT_EQ(test, cg_mkdir("/cg/child"), 0l);
+  KUNIT_ASSERT_EQ(test, cg_write("/cg/child/pids.max", "2"), 0l);
+  sweep_all(test, kCgroupCases);
+  KUNIT_EXPECT_STREQ(test, cg_read("/cg/child/pids.current"), "0\n");
+  KUNIT_EXPECT_STREQ(test, cg_read("/cg/child/pids.events"), "max 0\n");
+  KUNIT_EXPECT_EQ(test, cg_rmdir("/cg/child"), 0l);
+}
 void tracees(kunit* test) { sweep_all(test, kTracedCases); }
 void kernel_threads(kunit* test) { sweep_all(test, kKernelCases); }
 
@@ -276,7 +304,7 @@ void checks_acquire_nothing(kunit* test) {
 }
 
 kunit_case cases[] = {
-    KUNIT_CASE(flags_alone), KUNIT_CASE(combinations), KUNIT_CASE(kernel_threads), KUNIT_CASE(namespaces), KUNIT_CASE(tracees), KUNIT_CASE(every_stage_has_a_failable_step),
+    KUNIT_CASE(flags_alone), KUNIT_CASE(combinations), KUNIT_CASE(kernel_threads), KUNIT_CASE(namespaces), KUNIT_CASE(tracees), KUNIT_CASE(cgroups), KUNIT_CASE(every_stage_has_a_failable_step),
     KUNIT_CASE(checks_acquire_nothing), {},
 };
 kunit_suite suite = {.name = "fork_sweep", .test_cases = cases, .world = {.cpus = 1, .memory_mb = 128}};

@@ -130,6 +130,11 @@ void wait_until_alone() {
   while (READ_ONCE(current->signal->nr_threads) > 1) msleep(1);
 }
 
+void take_signals() {
+  ksignal taken;
+  while (signal_pending(current)) (void)get_signal(&taken);
+}
+
 long open_many_files() {
   for (int n = 0; n < 200;) {
     const int kind = n / 2 % 3;

@@ -58,6 +58,9 @@ void wait_until_gone(pid_t nr);
 // The same for threads of current's group: until it is alone.
 void wait_until_alone();
 
+// Takes what signals are pending, as on the way to user mode: a tracee is told of its children's ends even if it ignores them.
+void take_signals();
+
 // 200 descriptors: pipes, eventfds, copies; some close on exec. 0 or -errno.
 long open_many_files();
 // 50 areas: private, shared, of a file, locked, not inherited, wiped; with and without pages. 0 or -errno.

@@ -10,6 +10,7 @@
 #include "fs/vfs/internal.hh"
 #include "kernel/cred/cred.hh"
 #include "kernel/cred/ucounts.hh"
+#include "kernel/cgroup/internal.hh"
 #include "kernel/fork/task_memory.hh"
 #include "kernel/nsproxy/nsproxy.hh"
 #include "kernel/pid/pid_namespace.hh"
@@ -95,6 +96,8 @@ void Snapshot::add_task(task_struct* t) {
   add("t.ptraced", length(&t->ptraced));
   ADD(t, vfork_done), ADD(t, set_child_tid), ADD(t, clear_child_tid), ADD(t, worker_private);
   ADD(t, ptracer_cred), ADD(t, real_cred), ADD(t, cred), ADD_BYTES(t, comm);
+  ADD(t, cgroups), ADD(t, frozen);
+  add("css_set.refcount", refcount_read(&t->cgroups->refcount));
   ADD(t, fs), ADD(t, files), ADD(t, nsproxy), ADD(t, signal), ADD(t, sighand);
   ADD(t, sas_ss_sp), ADD(t, sas_ss_size), ADD(t, sas_ss_flags), ADD(t, task_works);
   ADD(t, parent_exec_id), ADD(t, self_exec_id), ADD(t, timer_slack_ns), ADD(t, default_timer_slack_ns);
