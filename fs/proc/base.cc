@@ -108,8 +108,11 @@ constexpr inode_operations kLinkIops = {.get_link = jump, .readlink = read_link}
 
 // ---- The directory of a process -----------------------------------------------------------------------------------------------
 
-const PidEntry* find_entry(std::string_view name, bool thread) {
-  for (const PidEntry* e = kPidEntries; e->name; e++)
+// The rows of a process's directory or of one in it.
+const PidEntry* rows_of(const ProcInode* dir) { return dir->entry ? dir->entry->entries : kPidEntries; }
+
+const PidEntry* find_entry(const PidEntry* rows, std::string_view name, bool thread) {
+  for (const PidEntry* e = rows; e->name; e++)
     if (name == e->name && (!thread || e->in_task)) return e;
   return nullptr;
 }
@@ -121,9 +124,14 @@ void attach_entry(ProcInode* i, const PidEntry* e) {
     case PidKind::Raw: i->vfs.i_fop = e->fops; break;
     case PidKind::Link: i->vfs.i_op = &kLinkIops; break;
     case PidKind::Directory:
+      set_nlink(&i->vfs, 2);
+      if (e->entries) {
+        i->vfs.i_op = &pid_dir_iops;
+        i->vfs.i_fop = &pid_dir_fops;
+        break;
+      }
       i->vfs.i_op = strcmp(e->name, "fd") == 0 ? &fd_dir_iops : &task_dir_iops;
       i->vfs.i_fop = strcmp(e->name, "fd") == 0 ? &fd_dir_fops : &task_dir_fops;
-      set_nlink(&i->vfs, 2);
       break;
   }
 }
@@ -134,7 +142,7 @@ umode_t mode_of(const PidEntry* e) {
 
 Result<dentry*> pid_lookup(inode* dir, std::string_view name, dentry* parent) {
   ProcInode* p = proc_inode(dir);
-  const PidEntry* e = find_entry(name, p->thread);
+  const PidEntry* e = find_entry(rows_of(p), name, p->thread);
   TaskRef t(get_proc_task(dir));
   if (!e || !t) return fail(ENOENT);
   ProcInode* i = new_proc_inode(dir->i_sb, mode_of(e), p->pid);
@@ -151,7 +159,7 @@ int pid_iterate(file* f, dir_context* ctx) {
   if (!TaskRef(get_proc_task(dir))) return -ENOENT;
   if (!dir_emit_dots(f, ctx)) return 0;
   loff_t at = 2;
-  for (const PidEntry* e = kPidEntries; e->name; e++) {
+  for (const PidEntry* e = rows_of(proc_inode(dir)); e->name; e++) {
     if (proc_inode(dir)->thread && !e->in_task) continue;
     if (ctx->pos > at++) continue;
     unsigned type = e->kind == PidKind::Link ? DT_LNK : e->kind == PidKind::Directory ? DT_DIR : DT_REG;

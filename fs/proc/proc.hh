@@ -37,6 +37,7 @@ struct PidEntry {
   long (*store)(file* f, task_struct* t, char* text, size_t n, loff_t pos) = nullptr;
   bool guarded = false;                  // to be opened by those only who may look into the process (ptrace's read rule)
 };
+extern const PidEntry kNsEntries[];
 extern const PidEntry kPidEntries[];  // ends with an empty row
 
 struct ProcInode {

@@ -5,6 +5,7 @@
 #include <linux/string.h>
 
 #include "fs/proc/mountinfo.hh"
+#include "fs/nsfs/nsfs.hh"
 #include "fs/proc/proc.hh"
 #include "fs/proc/sysctl.hh"
 #include "fs/proc/system.hh"
@@ -154,6 +155,11 @@ Result<path> fs_link(task_struct* t, void (*get)(fs_struct*, path*)) {
 Result<path> cwd_link(task_struct* t) { return fs_link(t, get_fs_pwd); }
 Result<path> root_link(task_struct* t) { return fs_link(t, get_fs_root); }
 
+template <const proc_ns_operations& Ops>
+Result<path> ns_link(task_struct* t) {
+  return ns_get_path(t, &Ops);
+}
+
 constexpr PidEntry text(const char* name, umode_t mode, int (*show)(seq_file*, task_struct*)) {
   return {name, PidKind::File, mode, show, nullptr, nullptr, nullptr, true};
 }
@@ -213,6 +219,20 @@ constexpr ProcDir kRootDirs[] = {
 
 constinit const ProcDir kProcRoot = {"", kRootFiles, kRootDirs};
 
+constinit const PidEntry kNsEntries[] = {
+    link("cgroup", ns_link<cgroupns_operations>),
+    link("ipc", ns_link<ipcns_operations>),
+    link("mnt", ns_link<mntns_operations>),
+    link("net", ns_link<netns_operations>),
+    link("pid", ns_link<pidns_operations>),
+    link("pid_for_children", ns_link<pidns_for_children_operations>),
+    link("time", ns_link<timens_operations>),
+    link("time_for_children", ns_link<timens_for_children_operations>),
+    link("user", ns_link<userns_operations>),
+    link("uts", ns_link<utsns_operations>),
+    {},
+};
+
 constinit const PidEntry kPidEntries[] = {
     guarded("auxv", 0400, show_auxv),
     text("cgroup", 0444, show_pid_cgroup),
@@ -228,6 +248,7 @@ constinit const PidEntry kPidEntries[] = {
     raw("mem", 0600, &mem_fops),
     text("mountinfo", 0444, show_mountinfo),
     text("mounts", 0444, show_mounts),
+    {"ns", PidKind::Directory, 0511, nullptr, nullptr, nullptr, kNsEntries, true},
     text("oom_score_adj", 0444, show_oom_score_adj),
     written("projid_map", 0644, show_projid_map, write_projid_map),
     link("root", root_link),

@@ -65,7 +65,7 @@ Result<char*> path_text(const path* p, const path* root, char* buf, size_t size,
   if (size < 2) return fail(ENAMETOOLONG);
   char* end = buf + size - 1;
   *end = 0;
-  if (p->dentry->d_flags & DCACHE_ANON) {
+  if ((p->dentry->d_flags & DCACHE_ANON) && p->dentry != p->mnt->mnt_root) {  // a bound nsfs file is named by its place
     Tail out{buf, end};
     char numbered[48];
     std::string_view name = p->dentry->d_name->view();

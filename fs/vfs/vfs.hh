@@ -402,7 +402,7 @@ class FileRef {  // owns one reference
 
 Result<file*> filp_open(const char* name, int flags, umode_t mode);  // kernel string; caller's root, cwd, credentials
 Result<file*> file_open_root(const path* root, const char* name, int flags, umode_t mode);
-Result<file*> dentryopen(const path* p, int flags);
+Result<file*> dentry_open(const path* p, int flags);
 Result<file*> do_open_execat(int dfd, const char* name, int at_flags);  // exec: regular, executable, write denied
 Result<file*> open_exec(const char* name);
 int filp_close(file* f, struct files_struct* id);

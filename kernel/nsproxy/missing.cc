@@ -5,3 +5,13 @@
 
 __attribute__((weak)) Result<mnt_namespace*> copy_mnt_ns(u64, mnt_namespace* old, user_namespace*, fs_struct*) { return old; }
 __attribute__((weak)) void put_mnt_ns(mnt_namespace*) {}
+__attribute__((weak)) extern constinit const proc_ns_operations mntns_operations{
+    .name = "mnt",
+    .real_ns_name = "mnt",
+    .type = 0,
+    .get = [](task_struct*) -> ns_common* { return nullptr; },
+    .put = nullptr,
+    .install = nullptr,
+    .owner = nullptr,
+    .get_parent = nullptr,
+};

@@ -52,6 +52,8 @@ void time_ns_enter_for_children(struct nsproxy* set) {
   WRITE_ONCE(set->time_ns->frozen, true);
 }
 
+void time_ns_entered(task_struct* t) { WRITE_ONCE(t->nsproxy->time_ns->frozen, true); }
+
 constinit const proc_ns_operations timens_operations = {
     .name = "time",
     .real_ns_name = "time",

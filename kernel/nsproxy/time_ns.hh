@@ -20,5 +20,6 @@ inline time_namespace* get_time_ns(time_namespace* ns) {
   refcount_inc(&ns->ns.count);
   return ns;
 }
+void time_ns_entered(task_struct* t);  // current's, by setns(2)
 // A set for a child: it lives in what its parent had chosen for children. Freezes its offsets.
 void time_ns_enter_for_children(struct nsproxy* set);
