@@ -211,7 +211,7 @@ Result<void> fill_proc(super_block* sb, const char*) {
   return {};
 }
 
-constinit file_system_type proc_type = {"proc", FS_USERNS_MOUNT, fill_proc, nullptr};
+constinit file_system_type proc_type = {"proc", FS_USERNS_MOUNT | FS_USERNS_VISIBLE, fill_proc, nullptr};
 
 }  // namespace
 

@@ -3,10 +3,12 @@
 #include "fs/proc/sysctl.hh"
 
 #include <linux/kernel.h>
+#include <linux/limits.h>
 #include <linux/kstrtox.h>
 #include <linux/string.h>
 
 #include "init/version.hh"
+#include "fs/vfs/mount.hh"
 #include "kernel/cred/cred.hh"
 #include "kernel/cred/ucounts.hh"
 #include "kernel/nsproxy/nsproxy.hh"
@@ -41,6 +43,7 @@ constexpr ProcFile int_row(const char* name) {
 
 constexpr IntVariable kOverflowUid{&overflowuid, 0, 65535};
 constexpr IntVariable kOverflowGid{&overflowgid, 0, 65535};
+constexpr IntVariable kMountMax{&sysctl_mount_max, 1, INT_MAX};
 constexpr IntVariable kPidMax{&pid_max, 301, 4194304};
 constexpr IntVariable kThreadsMax{&max_threads, 20, 0x3fffffff};
 constexpr IntVariable kRandomize{&mm_settings.randomize_va_space, 0, 2};
@@ -114,6 +117,10 @@ constexpr ProcFile kUserFiles[] = {
     max_row<UCOUNT_UTS_NAMESPACES>("max_uts_namespaces"),
     {},
 };
+constexpr ProcFile kFsFiles[] = {
+    int_row<kMountMax>("mount-max"),
+    {},
+};
 constexpr ProcFile kVmFiles[] = {
     int_row<kMaxMapCount>("max_map_count"),
     int_row<kOvercommit>("overcommit_memory"),
@@ -124,6 +131,7 @@ constexpr ProcFile kVmFiles[] = {
 }  // namespace
 
 constinit const ProcDir kSysctlDirs[] = {
+    {"fs", kFsFiles, nullptr},
     {"kernel", kKernelFiles, nullptr},
     {"user", kUserFiles, nullptr},
     {"vm", kVmFiles, nullptr},

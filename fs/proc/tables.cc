@@ -94,34 +94,6 @@ int show_limits(seq_file* m, task_struct* t) {
   return 0;
 }
 
-// ---- Mounts ------------------------------------------------------------------------------------------------------------------
-
-struct FlagName {
-  unsigned flag;
-  const char* name;
-};
-constexpr FlagName kMountFlags[] = {{MNT_NOSUID, ",nosuid"},     {MNT_NODEV, ",nodev"},           {MNT_NOEXEC, ",noexec"},
-                                    {MNT_NOATIME, ",noatime"},   {MNT_NODIRATIME, ",nodiratime"}, {MNT_RELATIME, ",relatime"},
-                                    {MNT_NOSYMFOLLOW, ",nosymfollow"}};
-
-void print_mount(vfsmount* mnt, void* context) {
-  auto* m = static_cast<seq_file*>(context);
-  const path root{mnt, mnt->mnt_root};
-  seq_escape(m, mnt->mnt_devname ? mnt->mnt_devname : "none", " \t\n\\#");
-  seq_putc(m, ' ');
-  seq_path_text(m, &root, " \t\n\\");
-  bool read_only = (mnt->mnt_flags & MNT_READONLY) || (mnt->mnt_sb->s_flags & 1);
-  seq_printf(m, " %s %s", mnt->mnt_sb->s_type->name, read_only ? "ro" : "rw");
-  for (const FlagName& f : kMountFlags)
-    if (static_cast<unsigned>(mnt->mnt_flags) & f.flag) seq_puts(m, f.name);
-  if (mnt->mnt_sb->s_op->show_options) mnt->mnt_sb->s_op->show_options(m, mnt->mnt_sb);
-  seq_puts(m, " 0 0\n");
-}
-int show_mounts(seq_file* m, task_struct*) {
-  for_each_mount(print_mount, m);
-  return 0;
-}
-
 int show_filesystems(seq_file* m) {
   for_each_filesystem(
       [](const file_system_type* t, void* to) {
@@ -249,6 +221,7 @@ constinit const PidEntry kPidEntries[] = {
     text("mountinfo", 0444, show_mountinfo),
     text("mounts", 0444, show_mounts),
     {"ns", PidKind::Directory, 0511, nullptr, nullptr, nullptr, kNsEntries, true},
+    text("mountstats", 0400, show_mountstats),
     text("oom_score_adj", 0444, show_oom_score_adj),
     written("projid_map", 0644, show_projid_map, write_projid_map),
     link("root", root_link),

@@ -246,8 +246,8 @@ Result<void> fill_tmpfs(super_block* sb, const char* data) { return fill_with(sb
 
 Result<void> ramfs_fill_super(super_block* sb, const char* data) { return fill_with(sb, data, RAMFS_MAGIC, 0755, false); }
 
-constinit file_system_type ramfs_type{"ramfs", 0, ramfs_fill_super, nullptr};
-constinit file_system_type tmpfs_type{"tmpfs", 0, fill_tmpfs, nullptr};
+constinit file_system_type ramfs_type{"ramfs", FS_USERNS_MOUNT, ramfs_fill_super, nullptr};
+constinit file_system_type tmpfs_type{"tmpfs", FS_USERNS_MOUNT, fill_tmpfs, nullptr};
 constinit file_system_type rootfs_type{"rootfs", 0, ramfs_fill_super, nullptr};
 vfsmount* shm_mnt;
 

@@ -90,7 +90,7 @@ Result<void> fill_sysfs(super_block* sb, const char*) {
   return add_cpus(sb->s_root);
 }
 
-constinit file_system_type sysfs_type{"sysfs", FS_SINGLE, fill_sysfs, nullptr};
+constinit file_system_type sysfs_type{"sysfs", FS_SINGLE | FS_USERNS_MOUNT | FS_USERNS_VISIBLE, fill_sysfs, nullptr};
 
 }  // namespace
 

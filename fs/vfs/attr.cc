@@ -112,6 +112,9 @@ Result<void> notify_change(const path* p, iattr* a) {
     a->ia_valid |= ATTR_MODE | ATTR_FORCE;
   }
   a->ia_valid |= ATTR_CTIME;
+  const user_namespace* owner = i->i_sb->s_user_ns;
+  if (a->ia_valid & ATTR_UID && !kuid_has_mapping(owner, a->ia_uid)) return fail(EOVERFLOW);
+  if (a->ia_valid & ATTR_GID && !kgid_has_mapping(owner, a->ia_gid)) return fail(EOVERFLOW);
   return i->i_op->setattr ? i->i_op->setattr(p->dentry, a) : simple_setattr(p->dentry, a);
 }
 

@@ -132,7 +132,7 @@ SYSCALL_DEFINE1(chroot, const char*, name) {
   auto p = user_path_at(AT_FDCWD, name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY);
   if (!p) return p.error().neg();
   if (auto r = path_permission(p->get(), MAY_EXEC | MAY_CHDIR); !r) return r.error().neg();
-  if (!capable(CAP_SYS_CHROOT)) return -EPERM;
+  if (!ns_capable(current->cred->user_ns, CAP_SYS_CHROOT)) return -EPERM;
   set_fs_root(current->fs, p->get());
   return 0;
 }

@@ -1,6 +1,7 @@
 // What the files of fs/vfs share among themselves.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <linux/idr.h>
 #include <linux/slab.h>
 
 #include "fs/vfs/vfs.hh"
@@ -11,10 +12,12 @@ struct VfsState {
              *fs_cache = nullptr, *mnt_cache = nullptr;
   atomic_long_t nr_dentries{}, nr_inodes{}, nr_files{}, nr_mounts{}, nr_supers{};
   vfsmount* anon_mnt = nullptr;  // anon inodes
-  vfsmount* root_mnt = nullptr;
+  mnt_namespace* root_ns = nullptr;  // the initial one
   dev_t next_anon_dev = 1;       // under super.cc's mutex
   int next_mnt_id = 1;           // atomically
-  struct list_head mounts;       // all attached ones; namespace_mutex
+  struct list_head taken_off;    // mounts to be given back after namespace_mutex, which guards it; fs/vfs/mount.hh
+  struct ida mnt_groups;         // peer groups; namespace_mutex
+  u64 next_mnt_ns = 1;           // namespace_mutex
   struct list_head supers;       // under super.cc's mutex
 };
 extern constinit Late<VfsState> vfs;
@@ -47,7 +50,10 @@ inline bool dget_unless_dead(dentry* d) { return atomic_inc_not_zero(&d->d_count
 vfsmount* __lookup_mnt(const vfsmount* parent, const dentry* point);  // RCU or mount_lock
 vfsmount* lookup_mnt(const path* p);                                  // referenced, or null
 bool mount_is_readonly(const vfsmount* m);
+void mounts_init();
 void namespace_init();
+bool is_local_mountpoint(const dentry* d);  // of the caller's namespace
+void detach_mounts(dentry* d);              // in all namespaces: the name is gone. May sleep
 void namespace_quiesce();
 void deactivate_super(super_block* sb);
 

@@ -5,6 +5,7 @@
 
 #include "fs/vfs/walk.hh"
 #include "kernel/cred/cred.hh"
+#include "kernel/cred/user_namespace.hh"
 #include "kernel/entry/syscall.hh"
 #include "kernel/sync/guards.hh"
 #include "mm/uaccess.hh"
@@ -95,6 +96,8 @@ class WriteAccess {  // mnt_want_write for a scope
 Result<void> may_create(const path* dir) {
   inode* i = dir->dentry->d_inode;
   if (i->i_flags & S_DEAD) return fail(ENOENT);
+  if (const user_namespace* owner = i->i_sb->s_user_ns; owner != &init_user_ns)  // the new inode's owner must mean something there
+    if (!kuid_has_mapping(owner, current_cred()->fsuid) || !kgid_has_mapping(owner, current_cred()->fsgid)) return fail(EOVERFLOW);
   return inode_permission(dir->mnt, i, MAY_WRITE | MAY_EXEC);
 }
 
@@ -119,8 +122,6 @@ Result<void> may_delete(const path* dir, const dentry* victim, Wanted wanted) {
   if (di->i_flags & S_DEAD) return fail(ENOENT);
   return {};
 }
-
-bool is_mountpoint(const dentry* d) { return READ_ONCE(d->d_flags) & DCACHE_MOUNTED; }
 
 // The frame of whatever makes a name: directory found, locked, writable, the name free. make(dir inode, new dentry) fills
 // the dentry; afterwards the name can be found.
@@ -209,12 +210,13 @@ Result<void> unlink_at(int dfd, const char* name) {
     if (last.slashes) return fail(d_is_dir(victim.get()) ? EISDIR : ENOTDIR);
     TRY(may_delete(dir.get(), victim.get(), Wanted::NonDir));
     if (!di->i_op->unlink) return fail(EPERM);
-    if (is_mountpoint(victim.get())) return fail(EBUSY);
+    if (is_local_mountpoint(victim.get())) return fail(EBUSY);
     inode_lock_child(victim->d_inode);
     Result<void> r = di->i_op->unlink(di, victim.get());
     inode_unlock(victim->d_inode);
     if (!r) return r;
     d_drop(victim.get());
+    detach_mounts(victim.get());
   }
   return {};  // the last reference, and with it the contents, goes after the lock
 }
@@ -235,14 +237,16 @@ Result<void> rmdir_at(int dfd, const char* name) {
   DentryRef victim(TRY(lookup_one(dir.dent(), last)));
   TRY(may_delete(dir.get(), victim.get(), Wanted::Dir));
   if (!di->i_op->rmdir) return fail(EPERM);
-  if (is_mountpoint(victim.get())) return fail(EBUSY);
+  if (is_local_mountpoint(victim.get())) return fail(EBUSY);
   inode* vi = victim->d_inode;
   inode_lock_child(vi);
   Result<void> r = di->i_op->rmdir(di, victim.get());
   if (r) vi->i_flags |= S_DEAD;
   inode_unlock(vi);
-  if (r) d_drop(victim.get());
-  return r;
+  if (!r) return r;
+  d_drop(victim.get());
+  detach_mounts(victim.get());
+  return {};
 }
 
 // ---- Renaming ----------------------------------------------------------------------------------------------------------
@@ -324,7 +328,7 @@ Result<void> rename_locked(const path* from, const Last& old_last, const path* t
   TRY(may_move(from, old.get(), to, target.get(), flags));
   inode *di = from->dentry->d_inode, *ti = to->dentry->d_inode;
   if (!di->i_op->rename) return fail(EPERM);
-  if (is_mountpoint(old.get()) || (target && is_mountpoint(target.get()))) return fail(EBUSY);
+  if (is_local_mountpoint(old.get()) || (target && is_local_mountpoint(target.get()))) return fail(EBUSY);
   // New names are made before the file system acts, so that nothing can fail afterwards.
   NewName fresh(view(new_last)), back(flags & RENAME_EXCHANGE ? view(old_last) : std::string_view{});
   if (!fresh || (flags & RENAME_EXCHANGE && !back)) return fail(ENOMEM);
@@ -335,6 +339,7 @@ Result<void> rename_locked(const path* from, const Last& old_last, const path* t
   }
   if (target && d_is_dir(target.get())) target->d_inode->i_flags |= S_DEAD;
   d_move(old.get(), to->dentry, fresh.release(), target.get());
+  if (target) detach_mounts(target.get());
   return {};
 }
 

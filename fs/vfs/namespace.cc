@@ -1,115 +1,20 @@
-// The mount tree: mount(2) in its kinds, umount2, pivot_root. One namespace, every mount private.
-//
-// A mount in the tree has one reference from being there and holds one on its parent. The tree changes under
-// namespace_mutex (who may sleep) and mount_lock (what walkers see), with mount_seq odd meanwhile.
+// mount(2), umount2(2), pivot_root(2): what the caller may do to the tree of its mount namespace.
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/bug.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/string.h>
 
-#include "fs/vfs/internal.hh"
+#include "fs/vfs/mount.hh"
 #include "fs/vfs/super.hh"
 #include "fs/vfs/walk.hh"
-#include "init/report.hh"
 #include "kernel/cred/cred.hh"
+#include "kernel/cred/user_namespace.hh"
 #include "kernel/entry/syscall.hh"
 #include "kernel/sync/guards.hh"
 #include "mm/uaccess.hh"
 
-DEFINE_SPINLOCK(mount_lock);
-DEFINE_MUTEX(namespace_mutex);
-unsigned mount_seq;
-
 namespace {
-
-constexpr unsigned kMountHash = 64;
-constinit hlist_head mount_hash[kMountHash]{};
-
-hlist_head* mount_bucket(const vfsmount* m, const dentry* d) {
-  u64 key = reinterpret_cast<unsigned long>(m) / 64 + reinterpret_cast<unsigned long>(d) / 64;
-  return &mount_hash[(key * 0x61C8864680B583EBull) >> 58];
-}
-
-const char* copy_name(const char* s) { return kstrdup(s && *s ? s : "none", GFP_KERNEL); }
-
-// Takes over one reference of sb->s_active, also when it fails.
-Result<vfsmount*> alloc_mount(super_block* sb, dentry* root, int flags, const char* dev_name) {
-  auto* m = static_cast<vfsmount*>(kmem_cache_zalloc(vfs->mnt_cache, GFP_KERNEL));
-  const char* name = m ? copy_name(dev_name) : nullptr;
-  if (!name) {
-    if (m) kmem_cache_free(vfs->mnt_cache, m);
-    deactivate_super(sb);
-    return fail(ENOMEM);
-  }
-  m->mnt_root = dget(root);
-  m->mnt_sb = sb;
-  m->mnt_flags = flags;
-  m->mnt_id = __atomic_fetch_add(&vfs->next_mnt_id, 1, __ATOMIC_RELAXED);
-  atomic_set(&m->mnt_count, 1);
-  m->mnt_parent = m;
-  m->mnt_mountpoint = m->mnt_root;
-  INIT_HLIST_NODE(&m->mnt_hash);
-  INIT_LIST_HEAD(&m->mnt_mounts);
-  INIT_LIST_HEAD(&m->mnt_child);
-  INIT_LIST_HEAD(&m->mnt_list);
-  m->mnt_devname = name;
-  atomic_long_inc(&vfs->nr_mounts);
-  return m;
-}
-
-void free_mount_rcu(rcu_head* head) {
-  vfsmount* m = container_of(head, vfsmount, mnt_rcu);
-  kfree(m->mnt_devname);
-  atomic_long_dec(&vfs->nr_mounts);
-  kmem_cache_free(vfs->mnt_cache, m);
-}
-
-bool attached(const vfsmount* m) { return m->mnt_parent != m || m == vfs->root_mnt; }
-
-// mount_lock held, mount_seq odd.
-void hash_mount(vfsmount* m, vfsmount* parent, dentry* point) {
-  m->mnt_mountpoint = point;
-  WRITE_ONCE(m->mnt_parent, parent);
-  __atomic_fetch_or(&point->d_flags, DCACHE_MOUNTED, __ATOMIC_RELAXED);
-  hlist_add_head_rcu(&m->mnt_hash, mount_bucket(parent, point));
-  list_add_tail(&m->mnt_child, &parent->mnt_mounts);
-}
-
-// The place a mount was taken from; its references are the caller's now. mount_lock held, mount_seq odd.
-path unhash_mount(vfsmount* m) {
-  path was{m->mnt_parent, m->mnt_mountpoint};
-  hlist_del_init_rcu(&m->mnt_hash);
-  list_del_init(&m->mnt_child);
-  WRITE_ONCE(m->mnt_parent, m);
-  WRITE_ONCE(m->mnt_mountpoint, m->mnt_root);
-  bool other = false;
-  for (hlist_head& b : mount_hash) {
-    vfsmount* o;
-    hlist_for_each_entry(o, &b, mnt_hash) other |= o->mnt_mountpoint == was.dentry;
-  }
-  if (!other) __atomic_fetch_and(&was.dentry->d_flags, ~DCACHE_MOUNTED, __ATOMIC_RELAXED);
-  return was;
-}
-
-// namespace_mutex held. The new mount's first reference goes to the tree.
-Result<void> attach(vfsmount* m, const path* at) {
-  if (S_ISDIR(m->mnt_root->d_inode->i_mode) != S_ISDIR(at->dentry->d_inode->i_mode)) return fail(ENOTDIR);
-  inode* i = at->dentry->d_inode;
-  inode_lock(i);
-  bool gone = at->dentry->d_flags & DCACHE_DELETED;
-  if (!gone) {
-    path_get(at);
-    SpinGuard g(mount_lock);
-    seq_begin(mount_seq);
-    hash_mount(m, at->mnt, at->dentry);
-    seq_end(mount_seq);
-  }
-  inode_unlock(i);
-  if (gone) return fail(ENOENT);
-  list_add_tail(&m->mnt_list, &vfs->mounts);
-  return {};
-}
 
 int mnt_flags_of(unsigned long ms) {
   int f = 0;
@@ -125,95 +30,61 @@ int mnt_flags_of(unsigned long ms) {
 }
 
 constexpr unsigned kSuperFlags = MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_LAZYTIME | MS_MANDLOCK;
+constexpr int kAtime = MNT_NOATIME | MNT_NODIRATIME | MNT_RELATIME;
+// What remount sets; everything else of a mount stays.
+constexpr int kSettable = MNT_NOSUID | MNT_NODEV | MNT_NOEXEC | MNT_READONLY | MNT_NOSYMFOLLOW | kAtime;
 
-}  // namespace
+bool may_mount() { return ns_capable(current_mnt_ns()->user_ns, CAP_SYS_ADMIN); }
 
-// ---- References, lookups ------------------------------------------------------------------------------------------
-void mntput(vfsmount* m) {
-  if (!m || !atomic_dec_and_test(&m->mnt_count)) return;
-  super_block* sb = m->mnt_sb;
-  dput(m->mnt_root);
-  call_rcu(&m->mnt_rcu, free_mount_rcu);
-  deactivate_super(sb);
+// Hangs the tree in; at failure it is given back.
+Result<void> graft(vfsmount* tree, const LockedPoint& point) {
+  const path* at = point.get();
+  Result<void> r;
+  if (S_ISDIR(tree->mnt_root->d_inode->i_mode) != S_ISDIR(at->dentry->d_inode->i_mode))
+    r = fail(ENOTDIR);
+  else
+    r = attach_tree(tree, at, Attach::New);
+  if (!r) discard_tree(tree);
+  return r;
 }
 
-void path_get(const path* p) {
-  mntget(p->mnt);
-  dget(p->dentry);
-}
-void path_put(const path* p) {
-  dput(p->dentry);
-  mntput(p->mnt);
+// ---- New file systems -----------------------------------------------------------------------------------------------------
+
+bool is_empty_dir(dentry* d) { return d_is_dir(d) && d->d_inode->i_nlink <= 2 && !d_has_children(d); }
+
+// Does m show all of its file system, as freely as a new mount with `flags` would?
+bool shows_all(vfsmount* m, int flags) {
+  if (m->mnt_root != m->mnt_sb->s_root) return false;
+  if ((m->mnt_flags & MNT_LOCK_READONLY || mount_is_readonly(m)) && m->mnt_flags & MNT_LOCKED && !(flags & MNT_READONLY)) return false;
+  if (m->mnt_flags & MNT_LOCK_ATIME && (m->mnt_flags & kAtime) != (flags & kAtime)) return false;
+  vfsmount* c;
+  list_for_each_entry(c, &m->mnt_mounts, mnt_child)
+    if (c->mnt_flags & MNT_LOCKED && !is_empty_dir(c->mnt_mountpoint)) return false;
+  return true;
 }
 
-vfsmount* __lookup_mnt(const vfsmount* parent, const dentry* point) {
-  hlist_node* n = rcu_dereference(mount_bucket(parent, point)->first);
-  for (; n; n = rcu_dereference(n->next)) {
-    vfsmount* m = hlist_entry(n, vfsmount, mnt_hash);
-    if (READ_ONCE(m->mnt_parent) == parent && READ_ONCE(m->mnt_mountpoint) == point) return m;
-  }
-  return nullptr;
-}
-
-vfsmount* lookup_mnt(const path* p) {
-  SpinGuard g(mount_lock);
-  vfsmount* m = __lookup_mnt(p->mnt, p->dentry);
-  return m ? mntget(m) : nullptr;
-}
-
-bool current_chrooted() {
-  vfsmount* top = vfs->root_mnt;
-  if (!top) return false;
-  path root;
-  get_fs_root(current->fs, &root);
-  PathRef held(root), whole = Walk::cross_mounts(top, dget(top->mnt_root));
-  return !(*held.get() == *whole.get());
-}
-
-bool mount_is_readonly(const vfsmount* m) {
-  return READ_ONCE(m->mnt_flags) & MNT_READONLY || READ_ONCE(m->mnt_sb->s_flags) & MS_RDONLY;
-}
-
-// Pairs with remount: it sets the flag, then counts writers; both sides are sequentially consistent.
-Result<void> mnt_want_write(vfsmount* m) {
-  atomic_inc_return(&m->mnt_writers);
-  if (!mount_is_readonly(m)) [[likely]] return {};
-  atomic_dec(&m->mnt_writers);
-  return fail(EROFS);
-}
-void mnt_drop_write(vfsmount* m) { atomic_dec(&m->mnt_writers); }
-
-Result<vfsmount*> kern_mount(const file_system_type* t) {
-  super_block* sb = TRY(get_super(t, 0, nullptr));
-  return alloc_mount(sb, sb->s_root, MNT_INTERNAL, t->name);
-}
-void kern_unmount(vfsmount* m) { mntput(m); }
-
-Result<void> mount_root(const file_system_type* t) {
-  super_block* sb = TRY(get_super(t, 0, nullptr));
-  vfsmount* m = TRY(alloc_mount(sb, sb->s_root, 0, "rootfs"));
-  MutexGuard g(namespace_mutex);
-  vfs->root_mnt = m;
-  list_add_tail(&m->mnt_list, &vfs->mounts);
-  path root{m, m->mnt_root};
-  set_fs_root(&init_fs, &root);
-  set_fs_pwd(&init_fs, &root);
-  return {};
-}
-
-void for_each_mount(void (*visit)(vfsmount*, void*), void* context) {
-  MutexGuard g(namespace_mutex);
+// In a user namespace, a file system that shows the system can be mounted only where it is to be seen already, whole: what
+// somebody has covered or made read-only must not be had by mounting it again. namespace_mutex held.
+bool mount_too_revealing(const super_block* sb, int flags) {
+  mnt_namespace* ns = current_mnt_ns();
+  if (ns->user_ns == &init_user_ns || !(sb->s_type->fs_flags & FS_USERNS_VISIBLE)) return false;
   vfsmount* m;
-  list_for_each_entry(m, &vfs->mounts, mnt_list) visit(m, context);
+  list_for_each_entry(m, &ns->list, mnt_list)
+    if (m->mnt_sb->s_type == sb->s_type && shows_all(m, flags)) return false;
+  return true;
 }
 
-// ---- Kinds of mount(2) --------------------------------------------------------------------------------------------
-namespace {
+// Mounts that others may be told apart from must not be changed by whoever has less power.
+bool can_change_locked_flags(const vfsmount* m, int fresh) {
+  const int old = m->mnt_flags;
+  constexpr int kPairs[][2] = {{MNT_LOCK_READONLY, MNT_READONLY}, {MNT_LOCK_NODEV, MNT_NODEV}, {MNT_LOCK_NOSUID, MNT_NOSUID},
+                               {MNT_LOCK_NOEXEC, MNT_NOEXEC}};
+  for (auto [lock, flag] : kPairs)
+    if (old & lock && !(fresh & flag)) return false;
+  return !(old & MNT_LOCK_ATIME) || (old & kAtime) == (fresh & kAtime);
+}
 
-Result<void> mount_new(const path* at, const char* type, unsigned long flags, const char* dev_name, const char* data) {
-  if (!type) return fail(EINVAL);
-  const file_system_type* t = find_filesystem(type);
-  if (!t) return fail(ENODEV);
+Result<vfsmount*> make_mount(const file_system_type* t, unsigned long flags, const char* dev_name, const char* data) {
   super_block* sb = TRY(get_super(t, static_cast<unsigned>(flags & kSuperFlags), data));
   Result<dentry*> root = sb->s_op->mount_root ? sb->s_op->mount_root(sb, data) : dget(sb->s_root);
   if (!root) {
@@ -222,75 +93,74 @@ Result<void> mount_new(const path* at, const char* type, unsigned long flags, co
   }
   auto made = alloc_mount(sb, *root, mnt_flags_of(flags), dev_name);
   dput(*root);
-  vfsmount* m = TRY(made);
-  Result<void> r;
-  {
-    MutexGuard g(namespace_mutex);
-    r = attach(m, at);
-  }
-  if (!r) mntput(m);
+  return made;
+}
+
+Result<void> mount_new(const path* at, const char* type, unsigned long flags, const char* dev_name, const char* data) {
+  if (!type) return fail(EINVAL);
+  const file_system_type* t = find_filesystem(type);
+  if (!t) return fail(ENODEV);
+  user_namespace* owner = t->fs_flags & FS_USERNS_MOUNT ? current_user_ns() : &init_user_ns;
+  if (!ns_capable(owner, CAP_SYS_ADMIN)) return fail(EPERM);
+  vfsmount* m = TRY(make_mount(t, flags, dev_name, data));
+  LockedPoint point;
+  Result<void> r = LockedPoint::lock(at, &point);
+  NamespaceLock lock;
+  if (r && !check_mnt(point.get()->mnt)) r = fail(EINVAL);
+  if (r && mount_too_revealing(m->mnt_sb, m->mnt_flags)) r = fail(EPERM);
+  if (r) return graft(m, point);
+  discard_tree(m);
   return r;
 }
 
-Result<vfsmount*> clone_mount(vfsmount* old, dentry* root) {
-  atomic_inc(&old->mnt_sb->s_active);
-  return alloc_mount(old->mnt_sb, root, old->mnt_flags & ~MNT_INTERNAL, old->mnt_devname);
+// ---- Binds, moves, remounts, propagation ----------------------------------------------------------------------------------
+
+// A file that stands for this namespace, or one made before it: mounted here, it could keep itself alive.
+bool mnt_ns_loop(const dentry* d) {
+  const mnt_namespace* ns = mnt_ns_of(d);
+  return ns && current_mnt_ns()->seq >= ns->seq;
 }
 
-// Copies, below the new mount `to`, what is mounted below `from` inside root, but not `top` itself, which may lie there.
-// namespace_mutex held.
-Result<void> clone_children(vfsmount* from, dentry* root, vfsmount* to, const vfsmount* top) {
-  vfsmount* c;
-  list_for_each_entry(c, &from->mnt_mounts, mnt_child) {
-    if (c == top || !is_subdir(c->mnt_mountpoint, root)) continue;
-    vfsmount* copy = TRY(clone_mount(c, c->mnt_root));
-    path at{to, c->mnt_mountpoint};
-    if (auto r = attach(copy, &at); !r) {
-      mntput(copy);
-      return r;
-    }
-    TRY(clone_children(c, c->mnt_root, copy, top));
-  }
-  return {};
+Result<vfsmount*> copy_source(const path* src, unsigned long flags) {
+  vfsmount* m = src->mnt;
+  if (m->mnt_flags & MNT_UNBINDABLE) return fail(EINVAL);
+  if (!check_mnt(m) && !is_nsfs(src->dentry)) return fail(EINVAL);
+  if (flags & MS_REC) return copy_tree(m, src->dentry, CloneAs::Same, CopyUnbindable::No);
+  if (has_locked_children(m, src->dentry)) return fail(EINVAL);
+  vfsmount* copy = TRY(clone_mnt(m, src->dentry, CloneAs::Same));
+  copy->mnt_flags &= ~MNT_LOCKED;
+  return copy;
 }
-
-void detach_tree(vfsmount* m);
 
 Result<void> mount_bind(const path* at, const char* from, unsigned long flags) {
   if (!from || !*from) return fail(EINVAL);
   auto src = TRY(kern_path(from, LOOKUP_FOLLOW));
-  if (src.mnt()->mnt_flags & MNT_INTERNAL) return fail(EINVAL);
-  vfsmount* m = TRY(clone_mount(src.mnt(), src.dent()));
-  Result<void> r;
-  {
-    MutexGuard g(namespace_mutex);
-    r = attach(m, at);
-    if (r && flags & MS_REC) {
-      r = clone_children(src.mnt(), src.dent(), m, m);
-      if (!r) {
-        detach_tree(m);  // the tree's reference was the only one
-        return r;
-      }
-    }
-  }
-  if (!r) mntput(m);
-  return r;
+  if (mnt_ns_loop(src.dent())) return fail(EINVAL);
+  LockedPoint point;
+  TRY(LockedPoint::lock(at, &point));
+  NamespaceLock lock;
+  if (!check_mnt(point.get()->mnt)) return fail(EINVAL);
+  vfsmount* copy = TRY(copy_source(src.get(), flags));
+  return graft(copy, point);
 }
 
 Result<void> remount(const path* at, unsigned long flags, const char* data) {
   vfsmount* m = at->mnt;
-  if (at->dentry != m->mnt_root) return fail(EINVAL);
+  NamespaceLock lock;
+  if (!check_mnt(m) || at->dentry != m->mnt_root) return fail(EINVAL);
+  const int old = m->mnt_flags;
   int fresh = mnt_flags_of(flags);
-  MutexGuard g(namespace_mutex);
-  int old = m->mnt_flags;
-  __atomic_store_n(&m->mnt_flags, fresh | (old & MNT_INTERNAL), __ATOMIC_SEQ_CST);
+  if (!(flags & (MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME))) fresh = (fresh & ~kAtime) | (old & kAtime);
+  if (!can_change_locked_flags(m, fresh)) return fail(EPERM);
+  super_block* sb = m->mnt_sb;
+  if (!(flags & MS_BIND) && !ns_capable(sb->s_user_ns, CAP_SYS_ADMIN)) return fail(EPERM);
+  __atomic_store_n(&m->mnt_flags, fresh | (old & ~kSettable), __ATOMIC_SEQ_CST);
   smp_mb();
   if (fresh & MNT_READONLY && !(old & MNT_READONLY) && atomic_read(&m->mnt_writers)) {
     WRITE_ONCE(m->mnt_flags, old);
     return fail(EBUSY);
   }
   if (flags & MS_BIND) return {};
-  super_block* sb = m->mnt_sb;
   unsigned sb_flags = (sb->s_flags & ~kSuperFlags) | static_cast<unsigned>(flags & kSuperFlags);
   if (sb->s_op->remount) {
     if (auto r = sb->s_op->remount(sb, &sb_flags, data); !r) {
@@ -302,47 +172,63 @@ Result<void> remount(const path* at, unsigned long flags, const char* data) {
   return {};
 }
 
-bool mount_below(const vfsmount* m, const vfsmount* ancestor) {
-  for (;; m = m->mnt_parent) {
-    if (m == ancestor) return true;
-    if (m->mnt_parent == m) return false;
+constexpr unsigned long kPropagationFlags = MS_SHARED | MS_SLAVE | MS_PRIVATE | MS_UNBINDABLE;
+
+Result<Propagation> propagation_of(unsigned long flags) {
+  flags &= ~static_cast<unsigned long>(MS_REC | MS_SILENT);
+  switch (flags) {
+    case MS_SHARED: return Propagation::Shared;
+    case MS_SLAVE: return Propagation::Slave;
+    case MS_PRIVATE: return Propagation::Private;
+    case MS_UNBINDABLE: return Propagation::Unbindable;
   }
+  return fail(EINVAL);  // two of them, or something besides
 }
 
-// namespace_mutex held.
-Result<void> move_mount(vfsmount* m, const path* at) {
-  if (S_ISDIR(m->mnt_root->d_inode->i_mode) != S_ISDIR(at->dentry->d_inode->i_mode)) return fail(ENOTDIR);
-  if (at->dentry->d_flags & DCACHE_DELETED) return fail(ENOENT);
-  path_get(at);
-  path was;
-  {
-    SpinGuard g(mount_lock);
-    seq_begin(mount_seq);
-    was = unhash_mount(m);
-    hash_mount(m, at->mnt, at->dentry);
-    seq_end(mount_seq);
-  }
-  path_put(&was);
+Result<void> change_type(const path* at, unsigned long flags) {
+  const Propagation to = TRY(propagation_of(flags));
+  if (at->dentry != at->mnt->mnt_root) return fail(EINVAL);
+  NamespaceLock lock;
+  if (!check_mnt(at->mnt)) return fail(EINVAL);
+  auto each = [&](vfsmount* m) { return flags & MS_REC ? next_mnt(m, at->mnt) : nullptr; };
+  if (to == Propagation::Shared)
+    for (vfsmount* m = at->mnt; m; m = each(m))
+      if (auto r = make_group(m); !r) {
+        for (vfsmount* undo = at->mnt; undo != m; undo = each(undo))
+          if (!is_shared(undo)) change_propagation(undo, Propagation::Slave);
+        return r;
+      }
+  for (vfsmount* m = at->mnt; m; m = each(m)) change_propagation(m, to);
   return {};
+}
+
+bool has_unbindable(vfsmount* tree) {
+  for (vfsmount* m = tree; m; m = next_mnt(m, tree))
+    if (m->mnt_flags & MNT_UNBINDABLE) return true;
+  return false;
 }
 
 Result<void> mount_move(const path* at, const char* from) {
   if (!from || !*from) return fail(EINVAL);
   auto src = TRY(kern_path(from, LOOKUP_FOLLOW));
-  vfsmount* m = src.mnt();
-  MutexGuard g(namespace_mutex);
-  if (src.dent() != m->mnt_root || m == vfs->root_mnt || !attached(m)) return fail(EINVAL);
-  if (mount_below(at->mnt, m)) return fail(ELOOP);
-  return move_mount(m, at);
+  LockedPoint point;
+  TRY(LockedPoint::lock(at, &point));
+  NamespaceLock lock;
+  vfsmount *m = src.mnt(), *to = point.get()->mnt;
+  if (!check_mnt(to) || !check_mnt(m) || src.dent() != m->mnt_root || !has_parent(m) || m->mnt_flags & MNT_LOCKED)
+    return fail(EINVAL);
+  if (d_is_dir(src.dent()) != d_is_dir(point.get()->dentry)) return fail(EINVAL);
+  if (is_shared(m->mnt_parent) || (is_shared(to) && has_unbindable(m))) return fail(EINVAL);
+  if (mount_below(to, m)) return fail(ELOOP);
+  return attach_tree(m, point.get(), Attach::Move);
 }
 
 Result<void> mount_at(const path* at, const char* dev, const char* type, unsigned long flags, const char* data) {
   if ((flags & MS_MGC_MSK) == MS_MGC_VAL) flags &= ~static_cast<unsigned long>(MS_MGC_MSK);
-  if (!capable(CAP_SYS_ADMIN)) return fail(EPERM);
+  if (!may_mount()) return fail(EPERM);
   if (flags & MS_REMOUNT) return remount(at, flags, data);
   if (flags & MS_BIND) return mount_bind(at, dev, flags);
-  if (flags & (MS_SHARED | MS_UNBINDABLE)) return fail(EINVAL);  // there is no propagation
-  if (flags & (MS_PRIVATE | MS_SLAVE)) return at->dentry == at->mnt->mnt_root ? Result<void>{} : fail(EINVAL);
+  if (flags & kPropagationFlags) return change_type(at, flags);
   if (flags & MS_MOVE) return mount_move(at, dev);
   return mount_new(at, type, flags, dev, data);
 }
@@ -357,58 +243,33 @@ Result<void> do_mount(const char* dev, const char* dir, const char* type, unsign
 // ---- Taking mounts off ----------------------------------------------------------------------------------------------
 namespace {
 
-// Takes m out of the tree, which drops the tree's reference; m itself may be gone afterwards. namespace_mutex held.
-void take_off(vfsmount* m) {
-  path was;
-  {
-    SpinGuard g(mount_lock);
-    seq_begin(mount_seq);
-    was = unhash_mount(m);
-    seq_end(mount_seq);
-  }
-  list_del_init(&m->mnt_list);
-  mntput(m);
-  path_put(&was);
+Result<void> may_umount(const path* at, int flags) {
+  if (!may_mount()) return fail(EPERM);
+  if (at->dentry != at->mnt->mnt_root || !check_mnt(at->mnt) || at->mnt->mnt_flags & MNT_LOCKED) return fail(EINVAL);
+  if (flags & MNT_FORCE && !capable(CAP_SYS_ADMIN)) return fail(EPERM);
+  if (flags & MNT_EXPIRE && flags & (MNT_FORCE | MNT_DETACH)) return fail(EINVAL);
+  return {};
 }
 
-// m and everything mounted below it, deepest first; whoever uses them keeps them alive. namespace_mutex held.
-void detach_tree(vfsmount* m) {
-  while (!list_empty(&m->mnt_mounts)) detach_tree(list_first_entry(&m->mnt_mounts, vfsmount, mnt_child));
-  take_off(m);
-}
-
-// Only if nobody uses it: the caller's reference and the tree's are all. A walker without references that takes one
-// while we look finds mount_seq changed and gives it back.
-Result<void> take_off_idle(vfsmount* m) {
-  if (!list_empty(&m->mnt_mounts)) return fail(EBUSY);
-  path was;
+// A walker without references that takes one while we look finds mount_seq changed and gives it back.
+Result<void> take_off_idle(vfsmount* m, int flags) {
   {
-    SpinGuard g(mount_lock);
-    seq_begin(mount_seq);
-    bool busy = atomic_read(&m->mnt_count) > 2;
-    if (!busy) was = unhash_mount(m);
-    seq_end(mount_seq);
-    if (busy) return fail(EBUSY);
+    TreeChange change;
+    if (umount_busy(m)) return fail(EBUSY);
   }
-  list_del_init(&m->mnt_list);
-  mntput(m);
-  path_put(&was);
+  if (flags & MNT_EXPIRE && !std::exchange(m->mnt_expiring, true)) return fail(EAGAIN);
+  umount_tree(m, Propagate::Yes);
   return {};
 }
 
 Result<void> do_umount(const path* at, int flags) {
+  TRY(may_umount(at, flags));
   vfsmount* m = at->mnt;
-  if (at->dentry != m->mnt_root) return fail(EINVAL);
-  if (!capable(CAP_SYS_ADMIN)) return fail(EPERM);
-  if (flags & MNT_EXPIRE && flags & (MNT_FORCE | MNT_DETACH)) return fail(EINVAL);
-  MutexGuard g(namespace_mutex);
-  if (m->mnt_parent == m) return fail(EINVAL);  // the root, or not in the tree
-  if (flags & MNT_DETACH) {
-    detach_tree(m);
-    return {};
-  }
-  if (flags & MNT_EXPIRE) return fail(EAGAIN);  // marked; we keep no mark
-  return take_off_idle(m);
+  NamespaceLock lock;
+  if (!check_mnt(m) || !has_parent(m)) return fail(EINVAL);  // gone meanwhile; the root
+  if (!(flags & MNT_DETACH)) return take_off_idle(m, flags);
+  umount_tree(m, Propagate::Yes);
+  return {};
 }
 
 }  // namespace
@@ -423,6 +284,18 @@ SYSCALL_DEFINE2(umount2, const char*, name, int, flags) {
   auto p = user_path_at(AT_FDCWD, name, flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW);
   if (!p) return p.error().neg();
   return to_abi(do_umount(p->get(), flags));
+}
+
+bool is_local_mountpoint(const dentry* d) {
+  if (!(READ_ONCE(d->d_flags) & DCACHE_MOUNTED)) [[likely]] return false;
+  NamespaceLock lock;
+  return any_mount_at(d, current_mnt_ns());
+}
+
+void detach_mounts(dentry* d) {
+  if (!(READ_ONCE(d->d_flags) & DCACHE_MOUNTED)) [[likely]] return;
+  NamespaceLock lock;
+  while (vfsmount* m = any_mount_at(d, nullptr)) umount_tree(m, Propagate::No);
 }
 
 namespace {
@@ -469,75 +342,93 @@ SYSCALL_DEFINE5(mount, const char*, dev, const char*, dir, const char*, type, un
 // ---- pivot_root -----------------------------------------------------------------------------------------------------
 namespace {
 
-// Everybody who had the old root as root or cwd gets the new one.
-void move_fs_users(const path* from, const path* to) {
-  auto replace = [&](fs_struct* fs) {
-    path root, pwd;
-    get_fs_root(fs, &root);
-    get_fs_pwd(fs, &pwd);
-    if (root == *from) set_fs_root(fs, to);
-    if (pwd == *from) set_fs_pwd(fs, to);
-    path_put(&root);
-    path_put(&pwd);
-  };
-  replace(current->fs);
-  if (current->fs != &init_fs) replace(&init_fs);
+// fs's root and working directory, where they are `from`, become `to`; so many references to `from` are the caller's.
+int move_fs(fs_struct* fs, const path* from, const path* to) {
+  int moved = 0;
+  SpinGuard g(fs->lock);
+  seq_begin(fs->seq);
+  for (path* p : {&fs->root, &fs->pwd}) {
+    if (!(*p == *from)) continue;
+    path_get(to);
+    WRITE_ONCE(p->mnt, to->mnt);
+    WRITE_ONCE(p->dentry, to->dentry);
+    moved++;
+  }
+  seq_end(fs->seq);
+  return moved;
+}
+
+// Everybody who had the old root as root or working directory gets the new one.
+void chroot_fs_refs(const path* from, const path* to) {
+  int moved = 0;
+  {
+    ReadGuard tasks(tasklist_lock);
+    task_struct *g, *t;
+    for_each_process_thread(g, t) {
+      SpinGuard guard(t->alloc_lock);
+      if (t->fs) moved += move_fs(t->fs, from, to);
+    }
+    moved += move_fs(&init_fs, from, to);
+  }
+  while (moved--) path_put(from);
+}
+
+bool path_below(const path* p, const path* ancestor) {
+  vfsmount* m = p->mnt;
+  dentry* d = p->dentry;
+  while (m != ancestor->mnt && has_parent(m)) {
+    d = m->mnt_mountpoint;
+    m = m->mnt_parent;
+  }
+  return m == ancestor->mnt && is_subdir(d, ancestor->dentry);
+}
+
+// pivot_root(2), "The following restrictions apply".
+Result<void> may_pivot(const path* root, const path* fresh, const path* put_old) {
+  vfsmount *nm = fresh->mnt, *rm = root->mnt, *om = put_old->mnt;
+  if (is_shared(om) || is_shared(nm->mnt_parent) || is_shared(rm->mnt_parent)) return fail(EINVAL);
+  if (!check_mnt(rm) || !check_mnt(nm) || nm->mnt_flags & MNT_LOCKED) return fail(EINVAL);
+  if (fresh->dentry->d_flags & DCACHE_DELETED) return fail(ENOENT);
+  if (nm == rm || om == rm) return fail(EBUSY);
+  if (root->dentry != rm->mnt_root || fresh->dentry != nm->mnt_root || !has_parent(rm) || !has_parent(nm)) return fail(EINVAL);
+  return path_below(put_old, fresh) && path_below(fresh, root) ? Result<void>{} : fail(EINVAL);
 }
 
 Result<void> do_pivot_root(const path* fresh, const path* put_old) {
   path root;
   get_fs_root(current->fs, &root);
   PathRef hold(root);
-  MutexGuard g(namespace_mutex);
+  LockedPoint old;
+  TRY(LockedPoint::lock(put_old, &old));
+  NamespaceLock lock;
+  TRY(may_pivot(&root, fresh, old.get()));
   vfsmount *nm = fresh->mnt, *rm = root.mnt;
-  if (nm == rm || put_old->mnt == rm) return fail(EBUSY);
-  if (root.dentry != rm->mnt_root || fresh->dentry != nm->mnt_root) return fail(EINVAL);
-  if (rm->mnt_parent == rm || nm->mnt_parent == nm) return fail(EINVAL);
-  if (!mount_below(put_old->mnt, nm)) return fail(EINVAL);
   path root_was, new_was;
-  path_get(put_old);
   {
-    SpinGuard s(mount_lock);
-    seq_begin(mount_seq);
+    TreeChange change;
     new_was = unhash_mount(nm);
     root_was = unhash_mount(rm);
-    hash_mount(nm, root_was.mnt, root_was.dentry);  // takes the old root's references over
-    hash_mount(rm, put_old->mnt, put_old->dentry);
-    seq_end(mount_seq);
+    if (rm->mnt_flags & MNT_LOCKED) {  // what was under the old root stays covered by the new one
+      nm->mnt_flags |= MNT_LOCKED;
+      rm->mnt_flags &= ~MNT_LOCKED;
+    }
+    hash_mount(nm, root_was.mnt, root_was.dentry);
+    hash_mount(rm, old.get()->mnt, old.get()->dentry);
   }
   path_put(&new_was);
+  path_put(&root_was);
   path now{nm, nm->mnt_root};
-  move_fs_users(&root, &now);
+  chroot_fs_refs(&root, &now);
   return {};
 }
 
 }  // namespace
 
 SYSCALL_DEFINE2(pivot_root, const char*, new_root, const char*, put_old) {
-  if (!capable(CAP_SYS_ADMIN)) return -EPERM;
+  if (!may_mount()) return -EPERM;
   auto fresh = user_path_at(AT_FDCWD, new_root, LOOKUP_FOLLOW | LOOKUP_DIRECTORY);
   if (!fresh) return fresh.error().neg();
   auto old = user_path_at(AT_FDCWD, put_old, LOOKUP_FOLLOW | LOOKUP_DIRECTORY);
   if (!old) return old.error().neg();
   return to_abi(do_pivot_root(fresh->get(), old->get()));
-}
-
-// ---- World ----------------------------------------------------------------------------------------------------------
-void namespace_init() {
-  mount_seq = 0;
-  for (hlist_head& b : mount_hash) b.first = nullptr;
-  vfs->mnt_cache = kmem_cache_create("mnt_cache", sizeof(vfsmount), 64, 0, nullptr);
-  BUG_ON(!vfs->mnt_cache);
-  INIT_LIST_HEAD(&vfs->mounts);
-  INIT_LIST_HEAD(&vfs->supers);
-}
-
-void namespace_quiesce() {
-  MutexGuard g(namespace_mutex);
-  vfsmount* root = vfs->root_mnt;
-  if (!root) return;
-  while (!list_empty(&root->mnt_mounts)) detach_tree(list_first_entry(&root->mnt_mounts, vfsmount, mnt_child));
-  vfs->root_mnt = nullptr;
-  list_del_init(&root->mnt_list);
-  mntput(root);
 }

@@ -182,7 +182,7 @@ Result<void> may_open(const path* p, int acc_mode, int flag) {
       break;
     case S_IFBLK:
     case S_IFCHR:
-      if (p->mnt->mnt_flags & MNT_NODEV) return fail(EACCES);
+      if (p->mnt->mnt_flags & MNT_NODEV || p->mnt->mnt_sb->s_user_ns != &init_user_ns) return fail(EACCES);
       [[fallthrough]];
     case S_IFIFO:
     case S_IFSOCK:

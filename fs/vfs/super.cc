@@ -6,6 +6,8 @@
 
 #include "fs/vfs/internal.hh"
 #include "fs/vfs/super.hh"
+#include "kernel/cred/cred.hh"
+#include "kernel/cred/user_namespace.hh"
 #include "kernel/entry/syscall.hh"
 #include "kernel/sync/guards.hh"
 #include "mm/uaccess.hh"
@@ -27,12 +29,14 @@ super_block* alloc_super(const file_system_type* t, unsigned flags) {
   sb->s_dev = MKDEV(0, vfs->next_anon_dev++);
   atomic_set(&sb->s_active, 1);
   mutex_init(&sb->s_rename_mutex);
+  sb->s_user_ns = get_user_ns(t->fs_flags & FS_SINGLE ? &init_user_ns : current_user_ns());
   atomic_long_inc(&vfs->nr_supers);
   return sb;
 }
 
 void free_super(super_block* sb) {
   atomic_long_dec(&vfs->nr_supers);
+  put_user_ns(sb->s_user_ns);
   kfree_rcu(sb, s_rcu);
 }
 

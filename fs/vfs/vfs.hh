@@ -40,6 +40,8 @@ struct kstatfs;
 struct pipe_inode_info;
 struct super_block;
 struct task_struct;
+struct mnt_namespace;
+struct user_namespace;
 struct vfsmount;
 struct vm_area_struct;
 struct file_lock_context;
@@ -198,7 +200,8 @@ struct dname {  // never changed once visible; a rename makes another
   std::string_view view() { return {text(), len}; }
 };
 inline constexpr size_t kDnameInline = 40;
-enum : unsigned { DCACHE_MOUNTED = 1, DCACHE_DELETED = 2, DCACHE_HASHED = 4, DCACHE_ANON = 8 };
+// Above DCACHE_MOUNTS_SHIFT: how many mounts it bears, in all namespaces (mount_lock).
+enum : unsigned { DCACHE_MOUNTED = 1, DCACHE_DELETED = 2, DCACHE_HASHED = 4, DCACHE_ANON = 8, DCACHE_ONE_MOUNT = 0x100 };
 struct dentry {
   struct hlist_node d_hash;     // dcache_lock to change, RCU to walk
   dentry* d_parent;             // itself for a root; dcache_lock to change; referenced
@@ -255,7 +258,8 @@ struct file_system_type {
   Result<void> (*fill_super)(super_block* sb, const char* data);  // sets s_op, s_root; on error put_super is not called
   file_system_type* next;
 };
-enum : unsigned { FS_REQUIRES_DEV = 1, FS_SINGLE = 2 /* one super block for all mounts */, FS_USERNS_MOUNT = 8 };
+enum : unsigned { FS_REQUIRES_DEV = 1, FS_SINGLE = 2 /* one super block for all mounts */, FS_USERNS_MOUNT = 8,
+                  FS_USERNS_VISIBLE = 16 /* shows the system: see mount_too_revealing */ };
 struct super_block {
   const file_system_type* s_type;
   const super_operations* s_op;
@@ -270,6 +274,7 @@ struct super_block {
   atomic_long_t s_next_ino;
   u64 s_next_cookie;       // dcache_lock
   struct mutex s_rename_mutex;  // renames between directories of this tree, one at a time
+  user_namespace* s_user_ns;    // whose ids its inodes have; whoever has power there may remount it. Referenced
   struct list_head s_list;      // of all; super.cc
   struct rcu_head s_rcu;
 };
@@ -278,7 +283,9 @@ int unregister_filesystem(file_system_type* t);
 inline u64 get_next_ino(super_block* sb) { return static_cast<u64>(atomic_long_inc_return(&sb->s_next_ino)); }
 
 enum : int { MNT_NOSUID = 1, MNT_NODEV = 2, MNT_NOEXEC = 4, MNT_NOATIME = 8, MNT_NODIRATIME = 0x10, MNT_RELATIME = 0x20,
-             MNT_READONLY = 0x40, MNT_NOSYMFOLLOW = 0x80, MNT_INTERNAL = 0x4000 };
+             MNT_READONLY = 0x40, MNT_NOSYMFOLLOW = 0x80, MNT_SHARED = 0x1000, MNT_UNBINDABLE = 0x2000, MNT_INTERNAL = 0x4000,
+             MNT_LOCK_ATIME = 0x40000, MNT_LOCK_NOEXEC = 0x80000, MNT_LOCK_NOSUID = 0x100000, MNT_LOCK_NODEV = 0x200000,
+             MNT_LOCK_READONLY = 0x400000, MNT_LOCKED = 0x800000 };
 struct vfsmount {
   dentry* mnt_root;
   super_block* mnt_sb;
@@ -290,8 +297,17 @@ struct vfsmount {
   dentry* mnt_mountpoint;
   struct hlist_node mnt_hash;
   struct list_head mnt_mounts, mnt_child;
-  struct list_head mnt_list;  // all attached, in mount order; namespace_mutex
+  // From here on: namespace_mutex.
+  mnt_namespace* mnt_ns;      // null: in no tree
+  struct list_head mnt_list;  // of its namespace's mounts, in mount order; or of those just taken off
+  path mnt_was;               // just taken off: from there
   const char* mnt_devname;
+  // Propagation, fs/vfs/pnode.cc: a ring of peers, and the slaves of this member of the ring.
+  struct list_head mnt_share, mnt_slave_list, mnt_slave;
+  vfsmount* mnt_master;
+  int mnt_group_id;           // of the ring; 0: not shared
+  bool mnt_expiring;          // umount2 with MNT_EXPIRE has seen it idle
+  vfsmount *mnt_twin, *mnt_landing;  // while trees are copied, and while they are propagated
   struct rcu_head mnt_rcu;
 };
 inline vfsmount* mntget(vfsmount* m) {
@@ -299,6 +315,7 @@ inline vfsmount* mntget(vfsmount* m) {
   return m;
 }
 void mntput(vfsmount* m);  // may sleep
+bool mnt_may_suid(const vfsmount* m);  // do set-id bits of files there count for current?
 bool current_chrooted();   // is current's root another than its mount namespace's?
 Result<void> mnt_want_write(vfsmount* m);  // EROFS
 void mnt_drop_write(vfsmount* m);

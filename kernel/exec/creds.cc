@@ -20,7 +20,7 @@ constexpr unsigned long kClearOnSetid = 0x0400000 | 0x0040000 | 0x0200000 | 0x01
 bool apply_setid_bits(linux_binprm* b) {
   const file* f = b->file.get();
   const inode* i = file_inode(f);
-  if ((f->f_path.mnt->mnt_flags & MNT_NOSUID) || current->no_new_privs) return false;
+  if (!mnt_may_suid(f->f_path.mnt) || current->no_new_privs) return false;
   umode_t mode = READ_ONCE(i->i_mode);
   if (!kuid_has_mapping(b->cred->user_ns, i->i_uid) || !kgid_has_mapping(b->cred->user_ns, i->i_gid)) return false;
   bool applied = false;

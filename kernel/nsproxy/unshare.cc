@@ -36,7 +36,9 @@ class Unshared {
   // F-112's order. Nothing of current changes.
   Result<void> prepare(u64 flags) {
     task_struct* self = current;
-    if ((flags & CLONE_FS) && READ_ONCE(self->fs->users) > 1 && !(fs_ = copy_fs_struct(self->fs))) return fail(ENOMEM);
+    // A new mount namespace moves the paths in fs, which must not be current's before all has succeeded.
+    const bool private_fs = flags & CLONE_NEWNS || ((flags & CLONE_FS) && READ_ONCE(self->fs->users) > 1);
+    if (private_fs && !(fs_ = copy_fs_struct(self->fs))) return fail(ENOMEM);
     if ((flags & CLONE_FILES) && atomic_read(&self->files->count) > 1) files_ = TRY(dup_fd(self->files, ~0u));
     TRY(check_abi(unshare_userns(flags, &cred_)));
     namespaces_ = TRY(unshare_nsproxy_namespaces(flags, cred_, fs_));
