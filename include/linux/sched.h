@@ -211,6 +211,7 @@ struct task_struct {
 	struct nsproxy *nsproxy;
 	struct css_set *cgroups;  /* css_set_lock, RCU to read */
 	struct list_head cg_list; /* of the set's tasks; css_set_lock */
+	struct cg_times { u64 runtime, utime, stime; } cg_base; /* used before it came to its cgroup; css_set_lock */
 	unsigned frozen;          /* by its cgroup; current changes it, css_set_lock */
 	struct signal_struct *signal;
 	struct sighand_struct *sighand;

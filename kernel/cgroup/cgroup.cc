@@ -206,6 +206,7 @@ Result<void> cgroup_destroy(struct cgroup* c) {
   {
     IrqSpinGuard guard(css_set_lock);
     count_dying(c, 1);
+    cgroup_inherit_times(c);
     WRITE_ONCE(c->self.flags, CSS_DYING);
   }
   list_del(&c->self.sibling);
@@ -244,9 +245,8 @@ void cgroup_unregister_subsys(cgroup_subsys* ss) {
   cgroup_subsys_table[ss->id] = nullptr;
 }
 
-// Controllers that are offered. The cpu controller's place is kernel/cgroup/cpu.cc: it joins this list with the line that
-// says so when the scheduler honours groups, as cpuset will.
-static cgroup_subsys* const kBuiltIn[] = {&pids_cgrp_subsys};
+// Controllers that are offered. cpuset will join them when the scheduler can keep tasks on a set of CPUs.
+static cgroup_subsys* const kBuiltIn[] = {&cpu_cgrp_subsys, &pids_cgrp_subsys};
 
 void cgroup_early_init() {
   init_css_set_early();

@@ -23,6 +23,7 @@ struct CgroupFork {
 // S7: the child belongs nowhere yet.
 inline void cgroup_fork(task_struct* child) {
   child->cgroups = &init_css_set;
+  child->cg_base = {};
   child->frozen = 0;
   child->no_cgroup_migration = 0;
   INIT_LIST_HEAD(&child->cg_list);

@@ -238,6 +238,7 @@ constinit const cftype cgroup_base_files[] = {
     {"cgroup.events", CFTYPE_NOT_ON_ROOT, show_events, nullptr, keep_events},
     {"cgroup.max.descendants", 0, show_max_descendants, write_max_descendants, nullptr},
     {"cgroup.max.depth", 0, show_max_depth, write_max_depth, nullptr},
+    {"cpu.stat", 0, cgroup_show_cpu_stat, nullptr, nullptr},
     {"cgroup.stat", 0, show_stat, nullptr, nullptr},
     {"cgroup.freeze", CFTYPE_NOT_ON_ROOT, show_freeze, write_freeze, nullptr},
     {"cgroup.kill", CFTYPE_NOT_ON_ROOT, nullptr, write_kill, nullptr},

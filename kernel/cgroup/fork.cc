@@ -127,7 +127,6 @@ void cgroup_post_fork(task_struct* child, CgroupFork* f) {
   if (child->pid) [[likely]] {
     IrqOffSpinGuard guard(css_set_lock);
     css_set_move_task(child, nullptr, set, &css_set::tasks);
-    // A cgroup that is frozen stays so: the child comes into the trap before anybody could tell.
     if ((set->dfl_cgrp->flags & CGRP_FREEZE) && !(child->flags & PF_KTHREAD)) [[unlikely]]
       cgroup_freeze_new_task(child);
     kill = set->dfl_cgrp->kill_seq != f->kill_seq;
@@ -143,22 +142,27 @@ void cgroup_post_fork(task_struct* child, CgroupFork* f) {
 
 // ---- Exit -----------------------------------------------------------------------------------------------------------------------------
 
+// Controllers first: as long as the task is in its set's list they may look for it there.
 void cgroup_exit(task_struct* t) {
-  {
-    IrqOffSpinGuard guard(css_set_lock);
-    css_set* set = t->cgroups;
-    css_set_move_task(t, set, nullptr, nullptr);
-    list_add_tail(&t->cg_list, &set->dying_tasks);
-    if (set->dfl_cgrp->flags & CGRP_FREEZE) [[unlikely]]
-      cgroup_update_frozen(set->dfl_cgrp);
-  }
   for (unsigned left = hooks.exit; left; left &= left - 1) cgroup_subsys_table[__builtin_ctz(left)]->exit(t);
+  IrqOffSpinGuard guard(css_set_lock);
+  css_set* set = t->cgroups;
+  if (t->frozen) [[unlikely]] {  // a kernel function that ends without having come by the trap
+    t->frozen = 0;
+    set->dfl_cgrp->freezer.nr_frozen_tasks--;
+  }
+  css_set_move_task(t, set, nullptr, nullptr);
+  list_add_tail(&t->cg_list, &set->dying_tasks);
+  if (set->dfl_cgrp->flags & CGRP_FREEZE) [[unlikely]]
+    cgroup_update_frozen(set->dfl_cgrp);
 }
 
 void cgroup_release(task_struct* t) {
   for (unsigned left = hooks.release; left; left &= left - 1) cgroup_subsys_table[__builtin_ctz(left)]->release(t);
   IrqSpinGuard guard(css_set_lock);
   list_del_init(&t->cg_list);
+  if (struct cgroup* c = t->cgroups->dfl_cgrp; c->self.parent) [[unlikely]]  // the root's time is the system's
+    cgroup_leave_times(t, c);
 }
 
 void cgroup_free(task_struct* t) { put_css_set(t->cgroups); }

@@ -126,8 +126,11 @@ void cgroup_freezer_migrate_task(task_struct* t, struct cgroup* src, struct cgro
   if (freeze || (src->flags & CGRP_FREEZE) || t->frozen) freeze_task(t, freeze);
 }
 
-// A fork into a cgroup that is to freeze: the child goes into the trap before its first instruction.
+// A fork into a cgroup that is to freeze: the child goes into the trap before its first instruction, so it counts as frozen
+// from now on, and a frozen cgroup does not blink.
 void cgroup_freeze_new_task(task_struct* t) {
+  WRITE_ONCE(t->frozen, 1);
+  task_dfl_cgroup(t)->freezer.nr_frozen_tasks++;
   SpinGuard siglock(t->sighand->siglock);
   WRITE_ONCE(t->jobctl, t->jobctl | JOBCTL_TRAP_FREEZE);
 }

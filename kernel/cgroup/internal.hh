@@ -52,6 +52,9 @@ struct CgroupFreezer {
   int e_freeze;  // here or above: so many. cgroup_mutex
   int nr_frozen_descendants, nr_frozen_tasks;  // css_set_lock
 };
+struct CgroupTimes {
+  u64 runtime, utime, stime;  // ns
+};
 struct CgroupInode;
 struct cgroup {
   cgroup_subsys_state self;
@@ -68,7 +71,7 @@ struct cgroup {
   struct cgroup* dom_cgrp;                  // itself, or the threaded domain it belongs to. cgroup_mutex
   struct list_head csets;                   // css_set::cgrp_link; css_set_lock
   CgroupFreezer freezer;
-  u64 dead_runtime, dead_utime, dead_stime;  // of tasks that have left; css_set_lock
+  CgroupTimes left;                          // of tasks that have left; css_set_lock
   struct dentry* dir;                        // referenced; null once removed. cgroup_mutex
   CgroupInode *procs_file, *events_file;     // borrowed, as long as dir is there; events_file: css_set_lock
   const char* name;
@@ -227,6 +230,12 @@ void cgroup_freeze_new_task(task_struct* t);  // css_set_lock
 void cgroup_freezer_online(struct cgroup* c);   // inherits; cgroup_mutex
 void cgroup_freezer_offline(struct cgroup* c);
 
+// ---- CPU time (stat.cc) ------------------------------------------------------------------------------------------------------------
+void cgroup_leave_times(task_struct* t, struct cgroup* c);  // css_set_lock
+void cgroup_begin_times(task_struct* t);                    // css_set_lock
+void cgroup_inherit_times(struct cgroup* dying);            // css_set_lock
+int cgroup_show_cpu_stat(seq_file* m, cgroup_subsys_state* css);
+
 // ---- Files (cgroupfs.cc) -----------------------------------------------------------------------------------------------------------
 enum : unsigned { CFTYPE_NOT_ON_ROOT = 1, CFTYPE_ONLY_ON_ROOT = 2, CFTYPE_NS_DELEGATABLE = 4 };
 struct CgroupOpen {  // of one open file
@@ -272,4 +281,4 @@ struct CgroupState {
 };
 extern constinit Late<CgroupState> cgroups;
 inline struct cgroup* cgroup_root() { return &cgroups->root; }
-extern cgroup_subsys pids_cgrp_subsys;
+extern cgroup_subsys cpu_cgrp_subsys, pids_cgrp_subsys;

@@ -157,6 +157,10 @@ void Migration::commit() {
     task_struct *t, *next;
     list_for_each_entry_safe(t, next, &from->mg_tasks, cg_list) {
       get_css_set(to);
+      if (from->dfl_cgrp != to->dfl_cgrp) {
+        cgroup_leave_times(t, from->dfl_cgrp);
+        cgroup_begin_times(t);
+      }
       css_set_move_task(t, from, to, &css_set::mg_tasks);
       cgroup_freezer_migrate_task(t, from->dfl_cgrp, to->dfl_cgrp);
       put_css_set_locked(from);

@@ -17,7 +17,7 @@
 
 bool has_pending_signals(const task_struct* t) {
   const u64 wanted = (READ_ONCE(t->pending.signal.sig[0]) | READ_ONCE(t->signal->shared_pending.signal.sig[0])) & ~t->blocked.sig[0];
-  return wanted || (READ_ONCE(t->jobctl) & (JOBCTL_PENDING_MASK | JOBCTL_TRAP_FREEZE));
+  return wanted || (READ_ONCE(t->jobctl) & (JOBCTL_PENDING_MASK | JOBCTL_TRAP_FREEZE)) || cgroup_task_frozen(t);
 }
 
 void recalc_sigpending_tsk(task_struct* t) {

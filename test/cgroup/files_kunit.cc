@@ -6,7 +6,7 @@ namespace {
 
 void what_is_there(kunit* test) {
   KUNIT_ASSERT_TRUE(test, mount_cgroup2());
-  KUNIT_EXPECT_STREQ(test, cg_read("/cg/cgroup.controllers"), "pids\n");
+  KUNIT_EXPECT_STREQ(test, cg_read("/cg/cgroup.controllers"), "cpu pids\n");
   KUNIT_EXPECT_STREQ(test, cg_read("/cg/cgroup.subtree_control"), "");
   KUNIT_EXPECT_STREQ(test, cg_read("/cg/cgroup.stat"), "nr_descendants 0\nnr_dying_descendants 0\n");
   KUNIT_EXPECT_STREQ(test, cg_read("/cg/cgroup.max.depth"), "max\n");
@@ -146,8 +146,75 @@ void pids_limit(kunit* test) {
   KUNIT_EXPECT_STREQ(test, cg_read("/cg/a/pids.peak"), "2\n");
 }
 
+// cpu.*: spec 31 F-47, F-50, F-52; texts of a real 6.1.
+struct Row {
+  const char *file, *text;
+  long result;
+  const char *shown_in, *shown;
+};
+constexpr const char *kWeight = "/cg/a/cpu.weight", *kNice = "/cg/a/cpu.weight.nice", *kIdle = "/cg/a/cpu.idle", *kMax = "/cg/a/cpu.max",
+                     *kBurst = "/cg/a/cpu.max.burst";
+void cpu_files(kunit* test) {
+  KUNIT_ASSERT_TRUE(test, mount_cgroup2());
+  cg_mkdir("/cg/a");
+  KUNIT_EXPECT_STREQ(test, cg_read("/cg/a/cpu.stat"), "usage_usec 0\nuser_usec 0\nsystem_usec 0\n");
+  KUNIT_ASSERT_EQ(test, cg_write("/cg/cgroup.subtree_control", "+cpu"), 0);
+  KUNIT_EXPECT_STREQ(test, cg_read("/cg/a/cpu.stat"),
+                     "usage_usec 0\nuser_usec 0\nsystem_usec 0\nnr_periods 0\nnr_throttled 0\nthrottled_usec 0\nnr_bursts 0\n"
+                     "burst_usec 0\n");
+  const Row rows[] = {
+      {kWeight, "0", -ERANGE, kWeight, "100\n"},      {kWeight, "1", 0, kNice, "19\n"},
+      {kWeight, "10000", 0, kWeight, "10000\n"},      {kWeight, "10001", -ERANGE, kNice, "-20\n"},
+      {kWeight, "x", -EINVAL, kWeight, "10000\n"},    {kWeight, "-1", -EINVAL, kWeight, "10000\n"},
+      {kNice, "5", 0, kWeight, "33\n"},               {kNice, "-20", 0, kWeight, "8668\n"},
+      {kNice, "19", 0, kWeight, "1\n"},               {kNice, "20", -ERANGE, kNice, "19\n"},
+      {kWeight, "333", 0, kWeight, "333\n"},          {kIdle, "1", 0, kWeight, "0\n"},
+      {kWeight, "100", -EINVAL, kNice, "19\n"},       {kNice, "0", -EINVAL, kIdle, "1\n"},
+      {kIdle, "2", -EINVAL, kIdle, "1\n"},            {kIdle, "-1", -EINVAL, kIdle, "1\n"},
+      {kIdle, "0", 0, kWeight, "100\n"},              {kMax, "50000", 0, kMax, "50000 100000\n"},
+      {kMax, "50000 200000", 0, kMax, "50000 200000\n"}, {kMax, "max 50000", 0, kMax, "max 50000\n"},
+      {kMax, "max", 0, kMax, "max 50000\n"},          {kMax, "999", -EINVAL, kMax, "max 50000\n"},
+      {kMax, "1000", 0, kMax, "1000 50000\n"},        {kMax, "1000 999", -EINVAL, kMax, "1000 50000\n"},
+      {kMax, "1000 1000001", -EINVAL, kMax, "1000 50000\n"}, {kMax, "-5", -EINVAL, kMax, "1000 50000\n"},
+      {kMax, "5000 x", 0, kMax, "5000 50000\n"},      {kMax, "5000 20000 7", 0, kMax, "5000 20000\n"},
+      {kMax, "99999999999999999", -EINVAL, kMax, "5000 20000\n"}, {kMax, "10000 100000", 0, kMax, "10000 100000\n"},
+      {kBurst, "10000", 0, kBurst, "10000\n"},        {kBurst, "10001", -EINVAL, kBurst, "10000\n"},
+      {kMax, "5000", -EINVAL, kMax, "10000 100000\n"}, {kBurst, "0", 0, kBurst, "0\n"},
+  };
+  for (const Row& r : rows) {
+    KUNIT_EXPECT_EQ(test, cg_write(r.file, r.text), r.result);
+    KUNIT_EXPECT_STREQ(test, cg_read(r.shown_in), r.shown);
+  }
+}
+
+// spec 30 S-54: a child runs in its cgroup's group from the start; cgroup by cgroup the group changes, and ends with it.
+int naps(void*) {
+  schedule_timeout_uninterruptible(20);
+  return 0;
+}
+void cpu_groups(kunit* test) {
+  KUNIT_ASSERT_TRUE(test, mount_cgroup2());
+  cg_mkdir("/cg/a");
+  cg_write("/cg/cgroup.subtree_control", "+cpu");
+  pid_t pid = spawn(naps);
+  KUNIT_EXPECT_PTR_EQ(test, TaskRef(pid)->sched_task_group, static_cast<task_group*>(nullptr));
+  KUNIT_EXPECT_EQ(test, cg_write_nr("/cg/a/cgroup.procs", pid), 0);
+  task_group* a = TaskRef(pid)->sched_task_group;
+  KUNIT_EXPECT_NOT_NULL(test, a);
+  cg_mkdir("/cg/a/b");  // no group of its own
+  KUNIT_EXPECT_EQ(test, cg_write_nr("/cg/a/b/cgroup.procs", pid), 0);
+  KUNIT_EXPECT_PTR_EQ(test, TaskRef(pid)->sched_task_group, a);
+  KUNIT_EXPECT_EQ(test, cg_write("/cg/a/cgroup.subtree_control", "+cpu"), 0);
+  KUNIT_EXPECT_PTR_NE(test, TaskRef(pid)->sched_task_group, a);
+  KUNIT_EXPECT_EQ(test, cg_write("/cg/a/cgroup.subtree_control", "-cpu"), 0);
+  KUNIT_EXPECT_PTR_EQ(test, TaskRef(pid)->sched_task_group, a);
+  KUNIT_EXPECT_EQ(test, wait_for(pid).result, pid);
+  KUNIT_EXPECT_EQ(test, cg_rmdir("/cg/a/b"), 0);
+  KUNIT_EXPECT_EQ(test, cg_rmdir("/cg/a"), 0);
+}
+
 kunit_case cases[] = {KUNIT_CASE(what_is_there), KUNIT_CASE(limits), KUNIT_CASE(subtree_control), KUNIT_CASE(pids_files),
-                      KUNIT_CASE(moving), KUNIT_CASE(pids_limit), {}};
+                      KUNIT_CASE(moving), KUNIT_CASE(pids_limit), KUNIT_CASE(cpu_files), KUNIT_CASE(cpu_groups), {}};
 kunit_suite suite = {.name = "cgroup_files", .test_cases = cases};
 kunit_test_suite(suite);
 

@@ -139,7 +139,8 @@ PROGRAM_CASE(signals_of_the_frozen_wait_but_sigkill) {
   MUST(kill_and_wait(pid));
   MUST(will_say("/cg/a/cgroup.events", "populated 0\nfrozen 1\n"));
   pid = sleeper_in("/cg/a/cgroup.procs");
-  kill(pid, SIGUSR1);  // kills by default, and that is as good as SIGKILL
+  MUST(will_say("/cg/a/cgroup.events", kFrozen));
+  kill(pid, SIGUSR1);  // kills by default, and that is as good as SIGKILL; not so while it is on its way into the trap
   MUST(ends_by(pid, SIGUSR1));
   return 0;
 }
