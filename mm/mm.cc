@@ -30,7 +30,10 @@ void init_fields(mm_struct* mm) {
   mm->task_size = kUserTop;
 }
 
-void free_mm(mm_struct* mm) { kmem_cache_free(mm_cachep, mm); }
+void free_mm(mm_struct* mm) {
+  put_user_ns(mm->user_ns);
+  kmem_cache_free(mm_cachep, mm);
+}
 
 // M-9. The last user is gone: nobody runs in the mappings, so pages need not wait for TLBs; tables do, since a lazy CPU
 // may still have the top one loaded.
@@ -93,7 +96,6 @@ void __mmdrop(mm_struct* mm) {
   BUG_ON(mm == &init_mm);
   check_mm(mm);
   if (!atomic_long_read(&mm->pgtables_bytes)) pgd_free(mm->pgd);  // else it is not empty: lost rather than used again
-  put_user_ns(mm->user_ns);
   free_mm(mm);
 }
 

@@ -18,7 +18,7 @@ struct UcountsTable {
   spinlock_t lock;  // buckets, and the step of a count to or from 0. Interrupts off: put with signals, under siglock
   hlist_head bucket[kBuckets];
 };
-constinit UcountsTable table;
+constinit UcountsTable table{};
 
 hlist_head* bucket_of(const user_namespace* ns, kuid_t uid) {
   const unsigned long h = reinterpret_cast<unsigned long>(ns) / 64 + uid.val;

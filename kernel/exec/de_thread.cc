@@ -16,13 +16,15 @@ namespace {
 
 // Step 2. The threads that exit count notify_count down and wake us.
 Result<void> kill_others(signal_struct* sig) {
-  {
-    IrqSpinGuard guard(current->sighand->siglock);
-    if ((sig->flags & SIGNAL_GROUP_EXIT) || sig->group_exec_task) return fail(EAGAIN);
-    sig->group_exec_task = current;
-    zap_other_threads(current);
-    sig->notify_count = sig->nr_threads - 1 - (thread_group_leader(current) ? 0 : 1);
-  }
+  IrqSpinGuard guard(current->sighand->siglock);
+  if ((sig->flags & SIGNAL_GROUP_EXIT) || sig->group_exec_task) return fail(EAGAIN);
+  sig->group_exec_task = current;
+  zap_other_threads(current);
+  sig->notify_count = sig->nr_threads - 1 - (thread_group_leader(current) ? 0 : 1);
+  return {};
+}
+
+Result<void> wait_for_others(signal_struct* sig) {
   for (;;) {
     set_current_state(TASK_KILLABLE);
     if (READ_ONCE(sig->notify_count) <= 0 || __fatal_signal_pending(current)) break;
@@ -49,6 +51,14 @@ Result<void> lock_with_dead_leader(task_struct* leader) {
     }
     schedule();
   }
+}
+
+// Killed while waiting: threads that end later must not wake a task that is gone.
+Result<void> give_up(signal_struct* sig) {
+  ReadGuard tasklist(tasklist_lock);
+  sig->group_exec_task = nullptr;
+  sig->notify_count = 0;
+  return fail(EAGAIN);
 }
 
 void move_pid_link(task_struct* from, task_struct* to, pid_type type, struct pid* pid) {
@@ -87,8 +97,9 @@ Result<void> de_thread() {
   signal_struct* sig = self->signal;
   if (!thread_group_empty(self)) {
     TRY(kill_others(sig));
+    if (!wait_for_others(sig)) return give_up(sig);
     if (task_struct* leader = self->group_leader; leader != self) {
-      TRY(lock_with_dead_leader(leader));
+      if (!lock_with_dead_leader(leader)) return give_up(sig);
       __set_current_state(TASK_RUNNING);
       take_over(self, leader);
       write_unlock_irq(&tasklist_lock);

@@ -211,22 +211,6 @@ void switch_mm_to(mm_struct* mm) {
   drop_old_mm(old);
 }
 
-// Takes a private copy of the handlers if another process shares them.
-Result<void> unshare_sighand() {
-  sighand_struct* old = current->sighand;
-  if (refcount_read(&old->count) == 1) return {};
-  sighand_struct* own = alloc_sighand();
-  if (!own) return fail(ENOMEM);
-  {
-    IrqOffWriteGuard tasks(tasklist_lock);
-    SpinGuard guard(old->siglock);
-    memcpy(own->action, old->action, sizeof(own->action));
-    rcu_assign_pointer(current->sighand, own);
-  }
-  __cleanup_sighand(old);
-  return {};
-}
-
 void set_comm_from(const char* filename) {
   const char* base = filename;
   for (const char* p = filename; *p; p++)
@@ -268,7 +252,12 @@ Result<void> begin_new_exec(linux_binprm* b) {
   b->mm->exe_file = b->file.release();  // writing stays denied until the mm drops it
   switch_mm_to(std::exchange(b->mm, nullptr));
   if (!list_empty(&current->signal->posix_timers)) exit_itimers(current);
-  TRY(unshare_sighand());
+  if (refcount_read(&current->sighand->count) > 1) {  // by another process
+    if (Result<void> own = unshare_sighand(); !own) {
+      up_write(&current->signal->exec_update_lock);
+      return own;
+    }
+  }
   reset_task(b);
   commit_creds(std::exchange(b->cred, nullptr));
   pick_mmap_layout(current->mm, b->stack_limit.rlim_cur);

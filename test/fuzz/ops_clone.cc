@@ -45,6 +45,8 @@ unsigned long some_flags(Stream& in) {
 constexpr unsigned long kStackSize = 64 << 10;
 // A child in the caller's memory needs a stack of its own, unless the caller sleeps until it has done with it.
 bool needs_stack(unsigned long flags) { return (flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM; }
+// A vfork child with a stack of its own would write its signal frames over its parent's, if that is on the alternate stack.
+bool may_have_stack(unsigned long flags) { return (flags & (CLONE_VM | CLONE_VFORK)) != (CLONE_VM | CLONE_VFORK); }
 unsigned long new_stack() {
   const unsigned long low = user::map(kStackSize);
   return low < -4096ul ? low : 0;
@@ -81,7 +83,7 @@ struct Clone3Memory {
 
 void fill_stack(Stream& in, clone_args& a) {
   const u8 how = in.byte();
-  if (needs_stack(a.flags) || how < 40) {
+  if (needs_stack(a.flags) || (how < 40 && may_have_stack(a.flags))) {
     a.stack = new_stack();
     a.stack_size = a.stack ? kStackSize : 0;
     if (!a.stack) a.flags &= ~u64{CLONE_VM};
@@ -138,7 +140,7 @@ void op_clone(Stream& in) {
   unsigned long flags = some_flags(in), stack = 0;
   const u8 sig = in.byte();
   flags |= sig < 200 ? static_cast<unsigned>(SIGCHLD) : sig & CSIGNAL;
-  if (needs_stack(flags) || in.byte() < 40) {
+  if (needs_stack(flags) || (in.byte() < 40 && may_have_stack(flags))) {
     stack = new_stack();
     if (!stack) return;
     stack += kStackSize - 64;

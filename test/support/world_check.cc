@@ -213,6 +213,19 @@ void recount(WorldFindings& f, Tally* tally, auto key, auto check) {
   });
 }
 
+// F-62: each task is charged to its user's counts, and to those of the owner of each namespace above.
+void recount_charges(WorldFindings& f, Tally* n) {
+  n->clear();
+  for_all_tasks([&](task_struct* t) {
+    for (ucounts* u = t->real_cred->ucounts; u; u = ucounts_above(u)) n->seen(u);
+  });
+  if (n->full()) return;
+  for_all_tasks([&](task_struct* t) {
+    for (ucounts* u = t->real_cred->ucounts; u; u = ucounts_above(u))
+      compare(f, "NPROC charge", t, get_rlimit_value(u, UCOUNT_RLIMIT_NPROC), n->of(u), but_for(u == &init_ucounts));
+  });
+}
+
 void recount_shared(WorldFindings& f, Tally* n) {
   recount(f, n, [](task_struct* t) { return t->mm; }, [&](task_struct* t, int users) {
     compare(f, "mm", t, atomic_read(&t->mm->mm_users), users, Others::None);
@@ -236,10 +249,7 @@ void recount_shared(WorldFindings& f, Tally* n) {
   recount(f, n, [](task_struct* t) { return t->cred; }, [&](task_struct* t, int users) {
     compare(f, "cred", t, atomic_read(&t->cred->usage), users, Others::Some);
   });
-  // What a user namespace's users charge is its owner's too, further up.
-  recount(f, n, [](task_struct* t) { return t->real_cred->ucounts; }, [&](task_struct* t, int users) {
-    compare(f, "NPROC charge", t, get_rlimit_value(t->real_cred->ucounts, UCOUNT_RLIMIT_NPROC), users, Others::Some);
-  });
+  recount_charges(f, n);
 }
 
 bool somebody_was_told(task_struct* p) {

@@ -5,6 +5,7 @@
 #include <sys/personality.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 
 #include "arch/hosted/host/world.hh"
@@ -30,11 +31,21 @@ bool alarming(const std::string& console) {
   return false;
 }
 
+void write_trace(const char* path, const hosted_world::Outcome& out) {
+  FILE* f = fopen(path, "w");
+  if (!f) return;
+  for (const HostedEvent& e : out.trace) fprintf(f, "%s\n", hosted_world::describe(e).c_str());
+  fclose(f);
+}
+
 }  // namespace
 
 Verdict run_input(const uint8_t* data, size_t size) {
   fuzz_input = {data, size};
-  hosted_world::Outcome out = hosted_world::run(options_for(data, size));
+  const char* trace = getenv("CF_TRACE");
+  using hosted_world::Trace;
+  hosted_world::Outcome out = hosted_world::run(options_for(data, size), trace ? Trace::Events : Trace::HashOnly);
+  if (trace) write_trace(trace, out);
   Verdict v;
   if (!out.clean() || alarming(out.console))
     v.finding = out.console + "the world's end: " + hosted_world::end_name(out.result.how) + ", status " +
