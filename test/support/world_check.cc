@@ -284,7 +284,7 @@ void check_one_at_rest(WorldFindings& f, task_struct* t) {
 void check_stop_count(WorldFindings& f, task_struct* p) {
   int counted = 0;
   task_struct* t;
-  for_each_thread(p, t) counted += (t->jobctl & JOBCTL_STOP_CONSUME) != 0;
+  for_each_thread(p, t) counted += !t->exit_state && (t->jobctl & JOBCTL_STOP_CONSUME);
   if (counted != p->signal->group_stop_count)  // S-41
     f.add("process %d: group_stop_count is %d, but %d threads are counted", p->pid, p->signal->group_stop_count, counted);
 }
