@@ -206,6 +206,7 @@ struct task_struct {
 
 	const struct cred *ptracer_cred, *real_cred, *cred;
 	char comm[TASK_COMM_LEN];
+	struct io_context *io_context; /* alloc_lock; NULL: no I/O priority was ever set */
 	struct fs_struct *fs;
 	struct files_struct *files;
 	struct nsproxy *nsproxy;

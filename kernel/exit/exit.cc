@@ -23,6 +23,7 @@
 #include "kernel/sched/sched.hh"
 #include "kernel/signal/signal.hh"
 #include "kernel/sync/guards.hh"
+#include "kernel/task/io_context.hh"
 #include "kernel/task/neighbours.hh"
 #include "kernel/time/time.hh"
 #include "mm/mm_struct.hh"
@@ -110,6 +111,7 @@ void do_exit(long code) {
   if constexpr (arch::kCheckLocks) lockorder_task_exit(self);  // a mutex held at exit is a bug (spec 33 W-45)
   cgroup_exit(self);
   exit_notify(self, group_dead);
+  exit_io_context(self);
   preempt_disable();
   do_task_dead();
 }

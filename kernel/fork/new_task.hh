@@ -61,6 +61,8 @@ class NewTask {
   void give_mm();
   Result<void> take_namespaces();
   void give_namespaces();
+  Result<void> take_io();
+  void give_io();
   Result<void> take_thread();
   void give_thread();
   Result<void> take_pid();

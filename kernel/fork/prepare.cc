@@ -25,6 +25,7 @@
 #include "kernel/signal/signal.hh"
 #include "kernel/sync/guards.hh"
 #include "kernel/task/fault.hh"
+#include "kernel/task/io_context.hh"
 #include "kernel/kthread/kthread.hh"
 #include "kernel/time/time.hh"
 #include "mm/mm_struct.hh"
@@ -43,6 +44,7 @@ const NewTask::Stage NewTask::kStages[] = {
     {"S18", "process", &NewTask::take_signal, &NewTask::give_signal},
     {"S19", "address space", &NewTask::take_mm, &NewTask::give_mm},
     {"S20", "namespaces", &NewTask::take_namespaces, &NewTask::give_namespaces},
+    {"S21", "I/O context", &NewTask::take_io, &NewTask::give_io},
     {"S22", "machine state", &NewTask::take_thread, &NewTask::give_thread},
     {"S23", "pid", &NewTask::take_pid, &NewTask::give_pid},
     {"S24", "pidfd", &NewTask::take_pidfd, &NewTask::give_pidfd},
@@ -274,6 +276,9 @@ Result<void> NewTask::take_namespaces() {
 }
 
 void NewTask::give_namespaces() { put_nsproxy(t_->nsproxy); }
+
+Result<void> NewTask::take_io() { return copy_io(args_.flags, t_); }
+void NewTask::give_io() { exit_io_context(t_); }
 
 // Section 14. regs: the caller's for a task that goes to user mode by itself, else nothing but zeroes.
 Result<void> NewTask::take_thread() {
