@@ -5,6 +5,7 @@
 #include <linux/hardirq.h>
 #include <linux/printk.h>
 
+#include "arch/hosted/appointment.hh"
 #include "kernel/entry/entry.hh"
 
 void timer_interrupt();                                                // kernel/time
@@ -130,7 +131,29 @@ void handle_pending(unsigned pending) {
   if (pending & kPendingConsole) handle_console();
 }
 
+// The CPU that was waiting for this keeps the machine for a good while.
+constexpr unsigned kActsAlone = 2000;
+
+HOSTED_ENGINE void keep_appointment() {
+  auto& a = engine.appointment;
+  if (this_cpu().block.current_task != a.task || ++a.seen != a.at) return;
+  a.met = true;
+  const Cpu& other = engine.cpus[a.cpu];
+  if (!other.online || other.halted || (other.waits() && !other.pending)) return;  // nobody waits there
+  engine.countdown = kActsAlone;
+  go_on_as(a.cpu);
+}
+
 }  // namespace
+
+HOSTED_ENGINE void appointment_make(const task_struct* task, unsigned long at, unsigned cpu) {
+  engine.appointment = {task, at, 0, cpu, false};
+}
+HOSTED_ENGINE bool appointment_met() { return engine.appointment.met; }
+HOSTED_ENGINE unsigned long appointment_end() {
+  engine.appointment.task = nullptr;
+  return engine.appointment.seen;
+}
 
 HOSTED_ENGINE u64 next_random(u64* state) {  // splitmix64
   u64 z = *state += 0x9e3779b97f4a7c15ull;
@@ -251,6 +274,7 @@ HOSTED_ENGINE void yield_point(PreemptPoint) {
   hosted::Cpu& me = this_cpu();
   if (++engine.stuck_points > hosted::kStuckPoints) hosted::move_time_to(engine.now + hosted::kStuckStep);
   engine.result.yield_points++;
+  if (engine.appointment.task) hosted::keep_appointment();
   if (--engine.countdown == 0) {
     hosted::draw_countdown();
     hosted::go_on_as(hosted::choose(hosted::runnable_cpus()));

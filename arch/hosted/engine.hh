@@ -47,6 +47,12 @@ struct Engine {
   arch::BootInfo boot_info;
   arch::MemoryRegion ram;
   HostedResult result;
+  struct {
+    const task_struct* task;  // null: none
+    unsigned long at, seen;
+    unsigned cpu;
+    bool met;
+  } appointment;          // appointment.hh
   char world_order;       // ThreadSanitizer's handle: everything in a world comes before the host goes on
 };
 extern Engine engine;

@@ -41,7 +41,7 @@ long make_address_space() {
   if (!mm) return -ENOMEM;
   mm->mmap_base = kStackTop - (16ul << 20);
   mm->start_brk = mm->brk = 0x10000000;
-  exec_mmap(mm);
+  if (mm_struct* old = exec_mmap(mm)) mmput(old);
   auto at = vm_mmap(nullptr, kStackTop - kStackSize, kStackSize, kProtReadWrite, kPrivateAnonymousFixed, 0);
   return at ? 0 : at.error().neg();
 }

@@ -8,6 +8,7 @@
 #include <linux/string.h>
 
 #include "fs/vfs/vfs.hh"
+#include "kernel/exit/exit.hh"
 #include "mm/uaccess.hh"
 
 extern "C" {
@@ -73,7 +74,7 @@ bool among(const int (&errnos)[N], long result) {
   return false;
 }
 
-int kernel_child(void*) { return 0; }
+int kernel_child(void*) { do_exit(0); }
 
 }  // namespace
 

@@ -47,7 +47,7 @@ long make_address_space() {
   if (!mm) return -ENOMEM;
   mm->mmap_base = 0x7ff000000000;
   mm->start_brk = mm->brk = 0x10000000;
-  exec_mmap(mm);
+  if (mm_struct* old = exec_mmap(mm)) mmput(old);
   if (long e = map_at(kArgs, 1, MAP_SHARED | kAnonymous)) return e;
   if (long e = map_at(kPrivate, 1, MAP_PRIVATE | kAnonymous)) return e;
   const unsigned magic = kMagic, zero = 0;
