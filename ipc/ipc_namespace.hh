@@ -6,5 +6,6 @@
 struct ipc_namespace {
   ns_common ns;
   user_namespace* user_ns;
+  struct ucounts* ucounts;  // who is charged for it; null for the initial one
 };
 extern ipc_namespace init_ipc_ns;

@@ -17,20 +17,12 @@ Result<ipc_namespace*> copy_ipcs(u64 flags, user_namespace* user_ns, ipc_namespa
     refcount_inc(&old->ns.count);
     return old;
   }
-  auto* ns = static_cast<ipc_namespace*>(kmalloc(sizeof(ipc_namespace), GFP_KERNEL));
-  if (!ns) return fail(ENOMEM);
-  if (auto r = ns_common_init(&ns->ns, &ipcns_operations); !r) {
-    kfree(ns);
-    return fail(r.error().code());
-  }
-  ns->user_ns = get_user_ns(user_ns);
-  return ns;
+  return make_ns<ipc_namespace>(user_ns, UCOUNT_IPC_NAMESPACES, &ipcns_operations);
 }
 
 void put_ipc_ns(ipc_namespace* ns) {
   if (!refcount_dec_and_test(&ns->ns.count)) return;
-  put_user_ns(ns->user_ns);
-  ns_free_inum(&ns->ns);
+  release_ns(ns, UCOUNT_IPC_NAMESPACES);
   kfree(ns);
 }
 

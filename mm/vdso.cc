@@ -4,20 +4,23 @@
 
 #include <linux/string.h>
 
+#include "kernel/nsproxy/time_ns.hh"
 #include "kernel/time/time.hh"
 #include "lib/late.hh"
 #include "mm/filemap.hh"
 #include "mm/internal.hh"
+#include "mm/pgtable.hh"
 #include "mm/uaccess.hh"
 #include "mm/vma_tree.hh"
 
 namespace {
 
 constexpr unsigned kPages = 2;  // data, code
+constexpr unsigned kAway = 2;   // index of the data page of all time namespaces but the initial one: it sends readers to the kernel
 constexpr unsigned long kPage = 4096, kLength = kPages * kPage;
 
 struct VdsoState {
-  page* pages[kPages] = {};  // null: this machine has no vDSO
+  page* pages[kPages + 1] = {};  // null: this machine has no vDSO
   raw_spinlock_t lock{};     // writers of the data page; interrupts off
   address_space owner{};     // makes them file pages in the eyes of the fault code; holds none
 };
@@ -26,6 +29,7 @@ constinit const address_space_operations no_operations{};
 
 page* page_at(unsigned long pgoff) {
   if (pgoff >= kPages) return nullptr;
+  if (!pgoff && current->nsproxy && current->nsproxy->time_ns != &init_time_ns) pgoff = kAway;
   get_page(state->pages[pgoff]);
   return state->pages[pgoff];
 }
@@ -71,6 +75,13 @@ unsigned long map_vdso(unsigned long above) {
   return *start + kPage;
 }
 
+void vdso_forget_clock(mm_struct* mm) {
+  if (!state->pages[0]) return;
+  RwsemReadGuard guard(mm->mmap_lock);
+  for (vm_area_struct* vma = mm->mmap; vma; vma = vma->vm_next)
+    if (vma->vm_ops == &vdso_vm_ops && !vma->vm_pgoff) TlbGather(mm).zap(vma->vm_start, vma->vm_start + kPage);
+}
+
 void vdso_update_clock() {
   if (!state->pages[0]) return;
   IrqSpinGuard guard(state->lock);
@@ -90,6 +101,7 @@ void vdso_init() {
   }
   memcpy(page_address(s.pages[1]), image.data(), image.size());
   vdso_update_clock();
+  arch::vdso_send_to_kernel(page_address(s.pages[kAway]));
 }
 
 void vdso_exit(LeakReport&) {

@@ -105,6 +105,7 @@ UserExit user_run(pt_regs* regs);
 // below it. Empty: this machine has none. wall_offset_ns: CLOCK_REALTIME less clock_ns(); one writer at a time.
 std::span<const unsigned char> vdso_image();
 void vdso_set_clock(void* data_page, s64 wall_offset_ns);
+void vdso_send_to_kernel(void* data_page);  // readers of this page make the system call, always
 
 // User memory. May fault and sleep unless page faults are disabled (then they fail). The address has passed
 // access_ok(). Return the number of bytes NOT copied; no exception leaves them.

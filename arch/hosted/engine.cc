@@ -317,6 +317,7 @@ HOSTED_ENGINE void send_ipi(unsigned cpu, Ipi what) {
 HOSTED_ENGINE u64 clock_ns() { return engine.now; }
 std::span<const unsigned char> vdso_image() { return {}; }
 void vdso_set_clock(void*, s64) {}
+void vdso_send_to_kernel(void*) {}
 u64 boot_wall_ns() { return 1'700'000'000ull * 1'000'000'000ull; }  // 2023-11-14, in every world
 HOSTED_ENGINE void timer_program(u64 deadline_ns) {
   hosted::Cpu& c = this_cpu();

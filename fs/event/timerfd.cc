@@ -6,6 +6,7 @@
 #include <linux/wait.h>
 
 #include "fs/vfs/poll.hh"
+#include "kernel/nsproxy/time_ns.hh"
 #include "kernel/cred/cred.hh"
 #include "kernel/entry/syscall.hh"
 #include "kernel/signal/signal.hh"
@@ -109,7 +110,9 @@ void start(TimerFd* t, const itimerspec64& s, int flags) {
   t->ticks = 0;
   t->expired = false;
   ktime_t first = timespec64_to_ktime(s.it_value);
-  if (first) hrtimer_start(&t->timer, first, flags & TFD_TIMER_ABSTIME ? HRTIMER_MODE_ABS : HRTIMER_MODE_REL);
+  if (first && (flags & TFD_TIMER_ABSTIME)) first = timens_to_host(t->clock, first);
+  if (first || s.it_value.tv_sec || s.it_value.tv_nsec)
+    hrtimer_start(&t->timer, first, flags & TFD_TIMER_ABSTIME ? HRTIMER_MODE_ABS : HRTIMER_MODE_REL);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "fs/tty/tty.hh"
 #include "kernel/cred/cred.hh"
 #include "kernel/cred/ucounts.hh"
+#include "kernel/nsproxy/time_ns.hh"
 #include "kernel/pid/pid.hh"
 #include "kernel/pid/pid_namespace.hh"
 #include "kernel/sched/sched.hh"
@@ -225,7 +226,7 @@ int show_pid_stat(seq_file* m, task_struct* t) {
   seq_printf(m, " %lu %lu %lu %lu %llu %llu %llu %llu", min_flt, sig.cmin_flt, maj_flt, sig.cmaj_flt, utime / kTickNs,
              stime / kTickNs, sig.cutime / kTickNs, sig.cstime / kTickNs);
   int priority = t->prio - MAX_RT_PRIO;
-  seq_printf(m, " %d %d %d 0 %llu %lu %lu %lu", priority, task_nice(t), sig.threads, t->start_boottime / kTickNs,
+  seq_printf(m, " %d %d %d 0 %llu %lu %lu %lu", priority, task_nice(t), sig.threads, (t->start_boottime + static_cast<u64>(timens_offset(CLOCK_BOOTTIME))) / kTickNs,
              mm ? mm->total_vm << 12 : 0, mm ? get_mm_rss(mm.get()) : 0, sig.rss_limit);
   bool show = mm && proc_inode(file_inode(m->file))->vfs.i_uid.val == current_cred()->fsuid.val;
   seq_printf(m, " %lu %lu %lu 0 0", show ? mm->start_code : mm ? 1ul : 0, show ? mm->end_code : mm ? 1ul : 0, show ? mm->start_stack : 0);

@@ -10,7 +10,7 @@
 #include "init/init.hh"
 #include "init/version.hh"
 #include "kernel/entry/entry.hh"
-#include "kernel/nsproxy/nsproxy.hh"
+#include "kernel/nsproxy/time_ns.hh"
 #include "kernel/pid/pid.hh"
 #include "kernel/pid/pid_namespace.hh"
 #include "kernel/sched/sched.hh"
@@ -110,7 +110,7 @@ int show_uptime(seq_file* m) {
   unsigned cpu;
   for_each_online_cpu(cpu) idle += cpu_times(cpu).idle;
   auto print = [m](u64 ns, char end) { seq_printf(m, "%llu.%02llu%c", ns / 1000000000, ns / 10000000 % 100, end); };
-  print(ktime_get_boottime_ns(), ' ');
+  print(ktime_get_boottime_ns() + static_cast<u64>(timens_offset(CLOCK_BOOTTIME)), ' ');
   print(idle, '\n');
   return 0;
 }

@@ -13,6 +13,7 @@
 #include "kernel/cgroup/cgroup.hh"
 #include "kernel/cred/cred.hh"
 #include "kernel/cred/userns_proc.hh"
+#include "kernel/nsproxy/time_ns.hh"
 #include "kernel/sync/guards.hh"
 #include "mm/mm_struct.hh"
 
@@ -231,6 +232,7 @@ constinit const PidEntry kPidEntries[] = {
     text("status", 0444, show_pid_status),
     directory("task", 0555, false),
     process_text("timers", 0444, show_pid_timers),
+    written("timens_offsets", 0644, show_timens_offsets, write_timens_offsets),
     written("uid_map", 0644, show_uid_map, write_uid_map),
     text("wchan", 0444, show_wchan),
     {},

@@ -8,6 +8,7 @@
 
 #include "kernel/cred/cred.hh"
 #include "kernel/futex/internal.hh"
+#include "kernel/nsproxy/time_ns.hh"
 #include "kernel/pid/pid.hh"
 #include "kernel/sync/guards.hh"
 #include "mm/uaccess.hh"
@@ -26,12 +27,12 @@ bool takes_timeout(int cmd) {
 }
 
 // F-3, F-4: a relative time becomes absolute once.
-long read_deadline(int cmd, const __kernel_timespec* user, ktime_t* deadline) {
+long read_deadline(int cmd, int clock, const __kernel_timespec* user, ktime_t* deadline) {
   __kernel_timespec ts;
   if (copy_from_user(&ts, user, sizeof(ts))) return -EFAULT;
   if (ts.tv_sec < 0 || static_cast<u64>(ts.tv_nsec) >= static_cast<u64>(NSEC_PER_SEC)) return -EINVAL;
   ktime_t t = ktime_set(ts.tv_sec, ts.tv_nsec);
-  *deadline = cmd == FUTEX_WAIT ? ktime_add_safe(ktime_get(), t) : t;
+  *deadline = cmd == FUTEX_WAIT ? ktime_add_safe(ktime_get(), t) : timens_to_host(clock, t);
   return 0;
 }
 
@@ -72,7 +73,7 @@ SYSCALL_DEFINE6(futex, u32*, uaddr, int, op, u32, val, const __kernel_timespec*,
   int cmd = op & FUTEX_CMD_MASK;
   ktime_t deadline, *have = nullptr;
   if (utime && takes_timeout(cmd)) {
-    if (long err = read_deadline(cmd, utime, &deadline)) return err;
+    if (long err = read_deadline(cmd, op & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC, utime, &deadline)) return err;
     have = &deadline;
   }
   return do_futex(uaddr, op, val, have, uaddr2, static_cast<u32>(reinterpret_cast<unsigned long>(utime)), val3);
@@ -85,7 +86,7 @@ SYSCALL_DEFINE5(futex_waitv, const futex_waitv*, user, unsigned, n, unsigned, fl
   ktime_t deadline, *have = nullptr;
   if (utime) {
     if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) return -EINVAL;
-    if (long err = read_deadline(FUTEX_WAIT_BITSET, utime, &deadline)) return err;
+    if (long err = read_deadline(FUTEX_WAIT_BITSET, clock, utime, &deadline)) return err;
     have = &deadline;
   }
   auto* m = static_cast<WaitvMemory*>(kmalloc(sizeof(WaitvMemory), GFP_KERNEL));

@@ -18,20 +18,12 @@ Result<struct net*> copy_net_ns(u64 flags, user_namespace* user_ns, struct net* 
     refcount_inc(&old->ns.count);
     return old;
   }
-  auto* ns = static_cast<struct net*>(kmalloc(sizeof(struct net), GFP_KERNEL));
-  if (!ns) return fail(ENOMEM);
-  if (auto r = ns_common_init(&ns->ns, &netns_operations); !r) {
-    kfree(ns);
-    return fail(r.error().code());
-  }
-  ns->user_ns = get_user_ns(user_ns);
-  return ns;
+  return make_ns<struct net>(user_ns, UCOUNT_NET_NAMESPACES, &netns_operations);
 }
 
 void put_net(struct net* ns) {
   if (!refcount_dec_and_test(&ns->ns.count)) return;
-  put_user_ns(ns->user_ns);
-  ns_free_inum(&ns->ns);
+  release_ns(ns, UCOUNT_NET_NAMESPACES);
   kfree(ns);
 }
 

@@ -6,5 +6,6 @@
 struct net {
   ns_common ns;
   user_namespace* user_ns;
+  struct ucounts* ucounts;  // who is charged for it; null for the initial one
 };
 extern struct net init_net;

@@ -68,7 +68,7 @@ Result<void> __copy_namespaces(u64 flags, task_struct* child) {
   if (!ns_capable(user_ns, CAP_SYS_ADMIN)) return fail(EPERM);
   if ((flags & (CLONE_NEWIPC | CLONE_SYSVSEM)) == (CLONE_NEWIPC | CLONE_SYSVSEM)) return fail(EINVAL);  // F-29
   struct nsproxy* fresh = TRY(create_new_namespaces(flags, child->nsproxy, user_ns, child->fs));
-  time_ns_enter_for_children(fresh);
+  time_ns_enter_for_children(fresh, child->mm);
   child->nsproxy = fresh;
   return {};
 }

@@ -20,13 +20,7 @@ constinit spinlock_t uts_lock{};  // the names of all uts namespaces
 uts_namespace* to_uts(ns_common* ns) { return container_of(ns, uts_namespace, ns); }
 
 Result<uts_namespace*> clone_uts_ns(user_namespace* user_ns, const uts_namespace* old) {
-  auto* ns = static_cast<uts_namespace*>(kmalloc(sizeof(uts_namespace), GFP_KERNEL));
-  if (!ns) return fail(ENOMEM);
-  if (auto r = ns_common_init(&ns->ns, &utsns_operations); !r) {
-    kfree(ns);
-    return fail(r.error().code());
-  }
-  ns->user_ns = get_user_ns(user_ns);
+  auto* ns = TRY(make_ns<uts_namespace>(user_ns, UCOUNT_UTS_NAMESPACES, &utsns_operations));
   SpinGuard guard(uts_lock);
   ns->name = old->name;
   return ns;
@@ -42,8 +36,7 @@ Result<uts_namespace*> copy_utsname(u64 flags, user_namespace* user_ns, uts_name
 
 void put_uts_ns(uts_namespace* ns) {
   if (!refcount_dec_and_test(&ns->ns.count)) return;
-  put_user_ns(ns->user_ns);
-  ns_free_inum(&ns->ns);
+  release_ns(ns, UCOUNT_UTS_NAMESPACES);
   kfree(ns);
 }
 

@@ -12,6 +12,7 @@ struct uts_namespace {
   ns_common ns;
   new_utsname name;  // uts_lock
   user_namespace* user_ns;
+  struct ucounts* ucounts;  // who is charged for it; null for the initial one
 };
 extern uts_namespace init_uts_ns;
 // Of current's namespace.

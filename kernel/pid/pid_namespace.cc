@@ -15,25 +15,14 @@ namespace {
 
 pid_namespace* to_pid_ns(ns_common* ns) { return container_of(ns, pid_namespace, ns); }
 
-bool is_in_user_ns(const user_namespace* ancestor, const user_namespace* ns) {
-  while (ns->level > ancestor->level) ns = ns->parent;
-  return ns == ancestor;
-}
-
 // T-28. The new one holds its parent.
 Result<pid_namespace*> create_pid_namespace(user_namespace* user_ns, pid_namespace* parent) {
-  if (!is_in_user_ns(parent->user_ns, user_ns)) return fail(EINVAL);
+  if (!in_userns(parent->user_ns, user_ns)) return fail(EINVAL);
   if (parent->level + 1 > kMaxPidNsLevel) return fail(ENOSPC);
   kmem_cache* cache = TRY(pid_cache_of_level(parent->level + 1));
-  auto* ns = static_cast<pid_namespace*>(kzalloc(sizeof(pid_namespace), GFP_KERNEL));
-  if (!ns) return fail(ENOMEM);
-  if (auto r = ns_common_init(&ns->ns, &pidns_operations); !r) {
-    kfree(ns);
-    return fail(r.error().code());
-  }
+  auto* ns = TRY(make_ns<pid_namespace>(user_ns, UCOUNT_PID_NAMESPACES, &pidns_operations));
   ns->level = parent->level + 1;
   ns->parent = get_pid_ns(parent);
-  ns->user_ns = get_user_ns(user_ns);
   ns->pid_cache = cache;
   ns->pid_allocated = kPidAdding;
   return ns;
@@ -43,7 +32,6 @@ Result<pid_namespace*> create_pid_namespace(user_namespace* user_ns, pid_namespa
 void free_pid_ns_rcu(callback_head* head) {
   auto* ns = container_of(head, pid_namespace, rcu);
   ns->table.destroy();
-  put_user_ns(ns->user_ns);
   kfree(ns);
 }
 
@@ -59,7 +47,7 @@ Result<pid_namespace*> copy_pid_ns(u64 flags, user_namespace* user_ns, pid_names
 void put_pid_ns(pid_namespace* ns) {
   while (ns != &init_pid_ns && refcount_dec_and_test(&ns->ns.count)) {
     pid_namespace* parent = ns->parent;
-    ns_free_inum(&ns->ns);
+    release_ns(ns, UCOUNT_PID_NAMESPACES);
     call_rcu(&ns->rcu, free_pid_ns_rcu);
     ns = parent;
   }

@@ -43,6 +43,7 @@ struct pid_namespace {
   unsigned level;
   pid_namespace* parent;      // referenced
   user_namespace* user_ns;    // referenced
+  struct ucounts* ucounts;    // who is charged for it; null for the initial one
   task_struct* child_reaper;  // tasklist_lock to change
   int last;                   // number given out last; table lock
   unsigned pid_allocated;     // numbers in use, plus kPidAdding while new ones are allowed; table lock

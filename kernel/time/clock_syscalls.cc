@@ -7,6 +7,7 @@
 #include "kernel/cred/capability.hh"
 #include "kernel/cred/cred.hh"
 #include "kernel/entry/syscall.hh"
+#include "kernel/nsproxy/time_ns.hh"
 #include "kernel/pid/pid.hh"
 #include "kernel/sched/sched.hh"
 #include "kernel/signal/signal.hh"
@@ -17,18 +18,19 @@
 
 namespace {
 
-// Now, in ns, by any clock that can be read.
+// Now, in ns, by any clock that can be read, as the caller's time namespace counts it.
 Result<u64> read_clock(int clock) {
+  const auto ahead = static_cast<u64>(timens_offset(clock));
   switch (clock) {
     case CLOCK_REALTIME:
     case CLOCK_REALTIME_ALARM: return static_cast<u64>(ktime_get_real());
     case CLOCK_MONOTONIC:
-    case CLOCK_MONOTONIC_RAW: return static_cast<u64>(ktime_get());
+    case CLOCK_MONOTONIC_RAW: return static_cast<u64>(ktime_get()) + ahead;
     case CLOCK_BOOTTIME:
-    case CLOCK_BOOTTIME_ALARM: return static_cast<u64>(ktime_get_boottime());
+    case CLOCK_BOOTTIME_ALARM: return static_cast<u64>(ktime_get_boottime()) + ahead;
     case CLOCK_TAI: return static_cast<u64>(ktime_get_clocktai());
     case CLOCK_REALTIME_COARSE: return static_cast<u64>(ktime_get_coarse_real());
-    case CLOCK_MONOTONIC_COARSE: return static_cast<u64>(ktime_get_coarse());
+    case CLOCK_MONOTONIC_COARSE: return static_cast<u64>(ktime_get_coarse()) + ahead;
     default: return read_cpu_clock(clock);
   }
 }
@@ -55,7 +57,8 @@ long sleep_on(int clock, int flags, const __kernel_timespec __user* request, __k
   current->restart_block.fn = do_no_restart_syscall;
   current->restart_block.nanosleep.rmtp = absolute ? nullptr : rest;
   if (!can_sleep_on(clock)) return cpu_clock_nanosleep(clock, flags, static_cast<u64>(timespec64_to_ktime(*ts)));
-  return hrtimer_nanosleep(timespec64_to_ktime(*ts), absolute ? HRTIMER_MODE_ABS : HRTIMER_MODE_REL, clock);
+  if (absolute) return hrtimer_nanosleep(timens_to_host(clock, timespec64_to_ktime(*ts)), HRTIMER_MODE_ABS, clock);
+  return hrtimer_nanosleep(timespec64_to_ktime(*ts), HRTIMER_MODE_REL, clock);
 }
 
 struct Timezone {

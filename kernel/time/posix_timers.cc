@@ -10,6 +10,7 @@
 
 #include "fs/proc/proc.hh"
 #include "kernel/entry/syscall.hh"
+#include "kernel/nsproxy/time_ns.hh"
 #include "kernel/pid/pid.hh"
 #include "kernel/signal/signal.hh"
 #include "kernel/sync/guards.hh"
@@ -208,7 +209,7 @@ long arm(PosixTimer* t, s64 value, s64 interval, int flags) REQUIRES(t->lock) {
   t->sequence = (t->sequence + 2) & ~1;
   t->overrun = t->last_overrun = 0;
   if (!value) return 0;
-  set_expiry(t, flags & TIMER_ABSTIME ? value : ktime_add_safe(*now, value));
+  set_expiry(t, flags & TIMER_ABSTIME ? timens_to_host(t->clock, value) : ktime_add_safe(*now, value));
   if (t->notify == kSigevNone)
     t->armed = true;
   else

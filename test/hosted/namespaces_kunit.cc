@@ -255,10 +255,77 @@ PROGRAM_CASE(proc_shows_its_namespace) {
   return unmount_proc() ? 0 : 1;
 }
 
+// ---- Time (time_namespaces(7), spec 20 F-27, F-64) ---------------------------------------------------------------------------------------
+
+bool write_file(const char* name, const char* text) {
+  long fd = open_file(name, 1);
+  user::Str t(text);
+  long n = sys(__NR_write, fd, t.addr(), __builtin_strlen(text));
+  sys(__NR_close, fd);
+  return n == static_cast<long>(__builtin_strlen(text));
+}
+long write_error(const char* name, const char* text) {
+  long fd = open_file(name, 1);
+  user::Str t(text);
+  long n = sys(__NR_write, fd, t.addr(), __builtin_strlen(text));
+  sys(__NR_close, fd);
+  return n;
+}
+constexpr int kMonotonic = 1, kBoottime = 7;
+long seconds(int clock) {
+  Var<__kernel_timespec> t;
+  return sys(__NR_clock_gettime, clock, t.addr()) ? -1 : t.get().tv_sec;
+}
+constexpr const char kOffsets[] = "/mnt/self/timens_offsets";
+
+long is_ahead(unsigned long) {
+  MUST(seconds(kMonotonic) >= 1000 && seconds(kMonotonic) < 1100);
+  MUST(seconds(4) >= 1000 && seconds(6) >= 1000);  // RAW and COARSE
+  MUST(seconds(kBoottime) >= 5000 && seconds(kBoottime) < 5100);
+  MUST(file_has("/mnt/uptime", "5000."));
+  MUST(write_error(kOffsets, "monotonic 1 0") == -EACCES);
+  // An absolute time in the past is over at once; one just ahead comes soon.
+  Var<__kernel_timespec> t({999, 0});
+  MUST(sys(__NR_clock_nanosleep, kMonotonic, 1, t.addr(), 0) == 0);
+  t.set({seconds(kMonotonic) + 1, 0});
+  MUST(sys(__NR_clock_nanosleep, kMonotonic, 1, t.addr(), 0) == 0);
+  MUST(seconds(kMonotonic) < 1100);
+  long fd = sys(__NR_timerfd_create, kBoottime, 0);
+  Var<itimerspec64> when(itimerspec64{{0, 0}, {seconds(kBoottime) + 1, 0}});
+  MUST(sys(__NR_timerfd_settime, fd, 1, when.addr(), 0) == 0);
+  Var<u64> ticks;
+  MUST(sys(__NR_read, fd, ticks.addr(), 8) == 8 && ticks.get() == 1);
+  MUST(seconds(kBoottime) < 5100);
+  return 0;
+}
+PROGRAM_CASE(clocks_ahead) {
+  MUST(mount_proc());
+  MUST(file_has(kOffsets, "monotonic           0         0\nboottime            0         0\n"));
+  MUST(write_error(kOffsets, "monotonic 1 0") == -EACCES);
+  MUST(sys(__NR_unshare, CLONE_NEWTIME) == 0);
+  MUST(seconds(kMonotonic) < 100);
+  MUST(user::thread(user::thread_stack(), waits_for_signals) == -EINVAL);  // F-27
+  MUST(write_error(kOffsets, "realtime 1 0") == -EINVAL);
+  MUST(write_error(kOffsets, "monotonic 1") == -EINVAL);
+  MUST(write_error(kOffsets, "monotonic 1 1000000000") == -EINVAL);
+  MUST(write_error(kOffsets, "monotonic -100000 0") == -ERANGE);  // would be below 0
+  MUST(write_error(kOffsets, "boottime 9223372036 0") == -ERANGE);
+  MUST(write_file(kOffsets, "monotonic 1000 0\n7 5000 0\n"));
+  MUST(file_has(kOffsets, "monotonic        1000         0\nboottime         5000         0\n"));
+  MUST(ends_by(user::fork(is_ahead), 0));
+  MUST(seconds(kMonotonic) < 100);
+  MUST(write_error(kOffsets, "monotonic 1 0") == -EACCES);  // somebody has lived there
+  long ns = open_file("/mnt/self/ns/time_for_children");
+  MUST(sys(__NR_setns, ns, CLONE_NEWTIME) == 0);  // at once
+  MUST(seconds(kMonotonic) >= 1000);
+  return unmount_proc() ? 0 : 1;
+}
+
 kunit_case cases[] = {
     KUNIT_CASE(initial_numbers), KUNIT_CASE(ioctls), KUNIT_CASE(file_keeps_namespace), KUNIT_CASE(bound_file_keeps_namespace),
     KUNIT_CASE(enter_by_pidfd), KUNIT_CASE(setns_refuses), KUNIT_CASE(enter_pid_namespace), KUNIT_CASE(unshare_needs_power),
-    KUNIT_CASE(clone_into_new), KUNIT_CASE(proc_shows_its_namespace), {},
+    KUNIT_CASE(clone_into_new), KUNIT_CASE(proc_shows_its_namespace),
+    KUNIT_CASE(clocks_ahead), {},
 };
 kunit_suite suite = {.name = "namespaces", .test_cases = cases};
 kunit_test_suite(suite);

@@ -11,7 +11,7 @@ namespace x86 {
 namespace {
 struct VdsoData {  // vdso.S has the offsets
   u32 seq;         // odd while the rest changes
-  u32 pad;
+  u32 no_clock;    // seq stays odd: ask the kernel
   u64 tsc_base, ns_per_tick;
   s64 wall_offset;
 };
@@ -34,6 +34,12 @@ void vdso_set_clock(void* data_page, s64 wall_offset_ns) {
   d->wall_offset = wall_offset_ns;
   smp_wmb();
   WRITE_ONCE(d->seq, d->seq + 1);
+}
+
+void vdso_send_to_kernel(void* data_page) {
+  auto* d = static_cast<VdsoData*>(data_page);
+  d->no_clock = 1;
+  d->seq = 1;
 }
 
 }  // namespace arch
