@@ -87,7 +87,6 @@ mm_struct* mm_alloc() {
   if (task_struct* t = current; t->mm) mm->flags = READ_ONCE(t->mm->flags) & MMF_INIT_MASK;
   mm->pgd = pgd_alloc();
   if (mm->pgd) return mm;
-  put_user_ns(mm->user_ns);
   free_mm(mm);
   return nullptr;
 }
