@@ -196,6 +196,16 @@ int helper(const char* what) {
     unsigned char c = 0;
     return read(0, &c, 1) == 1 ? c : 0;
   }
+  if (strcmp(what, "--signal-state") == 0) {  // SIGUSR1 was caught, SIGUSR2 ignored, HUP and TERM blocked, TERM pending
+    struct sigaction usr1, usr2;
+    sigset_t mask, pending;
+    sigaction(SIGUSR1, nullptr, &usr1);
+    sigaction(SIGUSR2, nullptr, &usr2);
+    sigprocmask(SIG_SETMASK, nullptr, &mask);
+    sigpending(&pending);
+    return (usr1.sa_handler == SIG_DFL ? 0 : 1) | (usr2.sa_handler == SIG_IGN ? 0 : 2) | (sigismember(&mask, SIGHUP) ? 0 : 4) |
+           (sigismember(&mask, SIGTERM) ? 0 : 8) | (sigismember(&pending, SIGTERM) ? 0 : 16);
+  }
   return 125;
 }
 
