@@ -10,6 +10,7 @@
 #include "kernel/nsproxy/time_ns.hh"
 #include "kernel/pid/pid.hh"
 #include "kernel/pid/pid_namespace.hh"
+#include "kernel/ptrace/ptrace.hh"
 #include "kernel/sched/sched.hh"
 #include "kernel/signal/signal.hh"
 #include "kernel/sync/guards.hh"
@@ -235,7 +236,7 @@ int show_pid_stat(seq_file* m, task_struct* t) {
              static_cast<int>(task_cpu(t)), t->rt_priority, t->policy);
   seq_printf(m, " %lu %lu %lu %lu %lu %lu %lu %d\n", show ? mm->start_data : 0, show ? mm->end_data : 0, show ? mm->start_brk : 0,
              show ? mm->arg_start : 0, show ? mm->arg_end : 0, show ? mm->env_start : 0, show ? mm->env_end : 0,
-             show ? sig.exit_code : 0);
+             ptrace_may_access(t, PTRACE_MODE_READ_FSCREDS) ? sig.exit_code : 0);  // a zombie's too
   return 0;
 }
 

@@ -358,10 +358,13 @@ TEST(Clone3, NewIpcNamespaceNeedsItsOwnUndoList) {
 // spec 20 F-64 | clone3 CLONE_NEWUTS CLONE_NEWPID CLONE_NEWNS CLONE_NEWIPC CLONE_NEWNET CLONE_NEWCGROUP CLONE_NEWTIME
 TEST(Clone3, NamespacesNeedACapability) {
   NEED_CAPABILITY(kCapSetuid);
-  NEED_NAMESPACE(CLONE_NEWCGROUP);
+  std::vector<uint64_t> kinds;
+  for (uint64_t flag : {CLONE_NEWUTS, CLONE_NEWPID, CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWCGROUP, CLONE_NEWTIME})
+    if (has_namespace((int)flag)) kinds.push_back(flag);
+  if (kinds.empty()) GTEST_SKIP() << "there are no namespaces";
   expect_in_child([&] {
     become_user();
-    for (uint64_t flag : {CLONE_NEWUTS, CLONE_NEWPID, CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWCGROUP, CLONE_NEWTIME})
+    for (uint64_t flag : kinds)
       EXPECT_EQ(-EPERM, verdict(with(flag))) << std::hex << flag;
   });
 }

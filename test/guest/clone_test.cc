@@ -260,10 +260,13 @@ TEST(Clone, ExecMakesTheExitSignalSigchld) {
 // spec 20 F-64 | clone CLONE_NEWUTS CLONE_NEWNS CLONE_NEWIPC CLONE_NEWPID CLONE_NEWNET CLONE_NEWCGROUP
 TEST(Clone, NamespacesNeedACapability) {
   NEED_CAPABILITY(kCapSetuid);
-  NEED_NAMESPACE(CLONE_NEWCGROUP);
+  std::vector<uint64_t> kinds;
+  for (uint64_t flag : {CLONE_NEWUTS, CLONE_NEWPID, CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWCGROUP})
+    if (has_namespace((int)flag)) kinds.push_back(flag);
+  if (kinds.empty()) GTEST_SKIP() << "there are no namespaces";
   expect_in_child([] {
     become_user();
-    for (uint64_t flag : {CLONE_NEWUTS, CLONE_NEWPID, CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWCGROUP})
+    for (uint64_t flag : kinds)
       EXPECT_EQ(-EPERM, verdict(flag | SIGCHLD)) << std::hex << flag;
   });
 }
