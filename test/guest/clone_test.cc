@@ -264,7 +264,7 @@ TEST(Clone, NamespacesNeedACapability) {
   for (uint64_t flag : {CLONE_NEWUTS, CLONE_NEWPID, CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWCGROUP})
     if (has_namespace((int)flag)) kinds.push_back(flag);
   if (kinds.empty()) GTEST_SKIP() << "there are no namespaces";
-  expect_in_child([] {
+  expect_in_child([&] {
     become_user();
     for (uint64_t flag : kinds)
       EXPECT_EQ(-EPERM, verdict(flag | SIGCHLD)) << std::hex << flag;

@@ -30,9 +30,6 @@ TEST(Exit, StatusIsThatOfTheLastThread) {
   int status = wait_status(spawn([] {
     static Stack s;
     flag = 0;
-    pid_t me = getpid();
-    static pid_t leader;
-    leader = me;
     clone_fn([](void*) {
       spin_until(1);
       // The leader has left when it is a zombie; its exit came first.
