@@ -5,10 +5,11 @@
 DEFINE_SPINLOCK(css_set_lock);
 css_set init_css_set;
 
+// One that is being disabled is there until the tasks have left it.
 cgroup_subsys_state* cgroup_e_css(struct cgroup* c, int id) {
-  for (; c; c = cgroup_parent(c))
-    if (c->subsys[id]) return c->subsys[id];
-  return nullptr;
+  for (; cgroup_parent(c); c = cgroup_parent(c))
+    if (c->subsys[id] && (cgroup_ss_mask(c) & subsys_bit(id))) return c->subsys[id];
+  return c->subsys[id];
 }
 
 namespace {
