@@ -78,7 +78,6 @@ void fill_set_tid(Stream& in, Tids* tids) {
 struct Clone3Memory {
   Var<clone_args> args;
   Var<Tids> set_tid;
-  Var<int> pidfd, parent_tid, child_tid;
 };
 
 void fill_stack(Stream& in, clone_args& a) {
@@ -112,9 +111,9 @@ clone_args make_clone_args(Stream& in, Clone3Memory& m) {
     a.set_tid_size = in.below(6);
   }
   if (odd == 5) a.tls = in.byte() ? ~0ul : 0x1000;
-  a.pidfd = some_address(in, m.pidfd.addr());
-  a.parent_tid = some_address(in, m.parent_tid.addr());
-  a.child_tid = some_address(in, m.child_tid.addr());
+  a.pidfd = some_address(in, kScratch + 2048);
+  a.parent_tid = some_address(in, kScratch + 2056);
+  a.child_tid = some_address(in, scratch_word(in));
   a.cgroup = odd == 1 ? static_cast<u64>(some_fd(in)) : 0;
   return a;
 }
@@ -145,9 +144,9 @@ void op_clone(Stream& in) {
     if (!stack) return;
     stack += kStackSize - 64;
   }
-  Var<int> parent_tid, child_tid;
+  const unsigned long parent_tid = some_address(in, kScratch + 2056), child_tid = some_address(in, scratch_word(in));
   const unsigned long tls = in.byte() == 255 ? ~0ul : 0;
-  count_clone(user::clone(flags, stack, actor, 0, some_address(in, parent_tid.addr()), some_address(in, child_tid.addr()), tls));
+  count_clone(user::clone(flags, stack, actor, 0, parent_tid, child_tid, tls));
 }
 
 void op_fork(Stream& in) {
@@ -189,7 +188,7 @@ void op_exec(Stream&) {
   const long fd = sys(__NR_open, path.addr(), kWriteCreate, kMode);
   if (fd >= 0) {
     static unsigned char elf[user::kElfSize];
-    const size_t n = user::make_elf(actor, elf, sizeof elf);
+    const size_t n = user::make_elf(program, elf, sizeof elf);
     user::Frame copy(n);
     user::write_bytes(copy.addr(), elf, n);
     sys(__NR_write, fd, copy.addr(), n);

@@ -137,16 +137,15 @@ void op_exit_hooks(Stream& in) {
     int flags;
     unsigned long size;
   };
-  Var<int> word;
   switch (in.below(3)) {
-    case 0: sys(__NR_set_tid_address, some_address(in, word.addr())); break;
+    case 0: sys(__NR_set_tid_address, some_address(in, scratch_word(in))); break;
     case 1: {
       struct Head {
         unsigned long next, offset, pending;
       };
-      Var<Head> head;
-      head.set({head.addr(), 0, in.byte() < 128 ? 0 : word.addr()});
-      sys(__NR_set_robust_list, some_address(in, head.addr()), 24);
+      const unsigned long head = kScratch + 3072;
+      user::poke(head, Head{head, 0, in.byte() < 128 ? 0 : scratch_word(in)});
+      sys(__NR_set_robust_list, some_address(in, head), 24);
       break;
     }
     default: {

@@ -63,6 +63,13 @@ long actor(unsigned long) {
   return 0;
 }
 
+long program(unsigned long) {
+  constexpr long kReadWrite = 3, kPrivateAnonymousFixed = 0x32;
+  sys(__NR_mmap, kScratch, 4096, kReadWrite, kPrivateAnonymousFixed, -1, 0);
+  return actor(0);
+}
+unsigned long scratch_word(Stream& in) { return kScratch + 8 * in.byte(); }
+
 // ---- Arguments ---------------------------------------------------------------------------------------------------------
 
 int some_pid(Stream& in) {

@@ -42,6 +42,12 @@ bool crowded();                       // so many, or more
 
 // Runs operations until the input ends or the task does. arg: unused.
 long actor(unsigned long);
+// The same for a program that has no memory yet: the first, and what was exec'ed.
+long program(unsigned long);
+
+// A page of every program's: words that the kernel writes when a task ends must not lie on a stack that is in use otherwise.
+inline constexpr unsigned long kScratch = 0x20000000;
+unsigned long scratch_word(Stream& in);
 void run_op(Stream& in);  // one
 
 int some_pid(Stream& in);             // of a task, a group, or nonsense

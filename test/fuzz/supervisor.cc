@@ -111,7 +111,7 @@ void check_baseline() {
 
 // One tree of programs, from its root's start to its end: by itself, or because all of it sleeps for good.
 void run_programs() {
-  const long root = user::start_process(fuzz::actor);
+  const long root = user::start_process(fuzz::program);
   if (root < 0) return;
   wait_for_stillness();
   disarm();
