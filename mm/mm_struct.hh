@@ -151,6 +151,8 @@ Result<void> handle_user_fault(unsigned long addr, unsigned flags, FaultInfo* in
 // in a private mapping instead of touching its file (M-75). Takes mmap_lock, may sleep; the caller holds mm_users.
 enum class RemoteAccess : unsigned char { Read, Write, ForceRead, ForceWrite };
 long access_remote_vm(mm_struct* mm, unsigned long addr, void* buf, long len, RemoteAccess how);
+// For core dumps: the page at addr, if it has any contents that somebody gave it; false: as good as a hole. Takes mmap_lock.
+bool copy_page_for_dump(mm_struct* mm, unsigned long addr, void* to);
 
 // What a futex word in shared memory is, wherever it is mapped (spec 60 section 2): the object whose page it lies in, and the
 // page's index there; the mm and the page address for private memory. EFAULT if not mapped, or (rule F-11) if a private

@@ -68,6 +68,18 @@ long access_remote_vm(mm_struct* mm, unsigned long addr, void* buf, long len, Re
   return done;
 }
 
+bool copy_page_for_dump(mm_struct* mm, unsigned long addr, void* to) {
+  RwsemReadGuard guard(mm->mmap_lock);
+  vm_area_struct* v = find_vma(mm, addr);
+  if (!v || v->vm_start > addr || (v->vm_flags & VM_IO)) return false;
+  if (!v->vm_file && !(v->vm_ops && v->vm_ops->fault)) {
+    SpinGuard g(mm->page_table_lock);
+    pte_t* pte = pte_find(mm, addr);
+    if (!pte || !pte_has_page(pte_read(pte))) return false;  // never written: zeroes, as a hole reads
+  }
+  return copy_page_part(v, addr, static_cast<char*>(to), kPageSize, RemoteAccess::ForceRead);
+}
+
 Result<MemoryIdentity> memory_identity(unsigned long addr) {
   mm_struct* mm = current->mm;
   if (addr >= kUserTop) return fail(EFAULT);

@@ -104,7 +104,7 @@ const char* state_name(char c) {
 
 unsigned long kib(unsigned long pages) { return pages << 2; }
 
-void status_memory(seq_file* m, mm_struct* mm) {
+void status_memory(seq_file* m, mm_struct* mm, const task_struct* t) {
   unsigned long anon = get_mm_counter(mm, MM_ANONPAGES), file = get_mm_counter(mm, MM_FILEPAGES),
                 shmem = get_mm_counter(mm, MM_SHMEMPAGES);
   unsigned long text = (((mm->end_code + 4095) & ~4095ul) - (mm->start_code & ~4095ul)) >> 10;
@@ -117,7 +117,7 @@ void status_memory(seq_file* m, mm_struct* mm) {
   seq_printf(m, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\n",
              kib(mm->data_vm), kib(mm->stack_vm), text, exec - text,
              static_cast<unsigned long>(atomic_long_read(&mm->pgtables_bytes)) >> 10, 0ul);
-  seq_puts(m, "HugetlbPages:\t       0 kB\nCoreDumping:\t0\nTHP_enabled:\t0\n");
+  seq_printf(m, "HugetlbPages:\t       0 kB\nCoreDumping:\t%d\nTHP_enabled:\t0\n", READ_ONCE(t->signal->core) != nullptr);
 }
 
 // The numbers in the namespace of the mount and in each below it, down to the task's own.
@@ -194,7 +194,7 @@ int show_pid_status(seq_file* m, task_struct* t) {
   seq_printf(m, "\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", state_name(task_state_to_char(t)), ids.tgid,
              ids.pid, ids.ppid, ids.tracer);
   status_credentials(m, t);
-  if (mm) status_memory(m, mm.get());
+  if (mm) status_memory(m, mm.get(), t);
   seq_printf(m, "Threads:\t%d\nSigQ:\t%d/%lu\nSigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n",
              sig.threads, sig.queued, rlimit_of(t, RLIMIT_SIGPENDING), static_cast<u64>(t->pending.signal.sig[0]), sig.shared_pending,
              static_cast<u64>(t->blocked.sig[0]), sig.ignored, sig.caught);

@@ -1,5 +1,6 @@
 // /proc/sys. A row shows a variable; one that may be written says what values it takes.
 // SPDX-License-Identifier: Apache-2.0
+#include "fs/coredump/coredump.hh"
 #include "fs/proc/sysctl.hh"
 
 #include <linux/kernel.h>
@@ -74,7 +75,22 @@ long store_hostname(const ProcFile*, char* text, size_t n) {
   return static_cast<long>(n);
 }
 
+int show_core_pattern(seq_file* m) {
+  seq_printf(m, "%s\n", core_settings.pattern);
+  return 0;
+}
+long store_core_pattern(const ProcFile*, char* text, size_t n) {
+  text[strcspn(text, "\n")] = 0;
+  strscpy(core_settings.pattern, text, sizeof(core_settings.pattern));
+  return static_cast<long>(n);
+}
+constexpr IntVariable kCoreUsesPid{&core_settings.uses_pid, -0x7fffffff - 1, 0x7fffffff};
+constexpr IntVariable kCorePipeLimit{&core_settings.pipe_limit, 0, 0x7fffffff};
+
 constexpr ProcFile kKernelFiles[] = {
+    {"core_pattern", 0644, show_core_pattern, store_core_pattern, nullptr},
+    int_row<kCorePipeLimit>("core_pipe_limit"),
+    int_row<kCoreUsesPid>("core_uses_pid"),
     {"hostname", 0644, show_hostname, store_hostname, nullptr},
     {"osrelease", 0444, show_osrelease, nullptr, nullptr},
     {"ostype", 0444, show_ostype, nullptr, nullptr},

@@ -1,6 +1,7 @@
 // What is in /proc: the tables.
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/kernel.h>
+#include <linux/kstrtox.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -59,6 +60,26 @@ int show_comm(seq_file* m, task_struct* t) {
 int show_oom_score_adj(seq_file* m, task_struct* t) {
   seq_printf(m, "%d\n", t->signal->oom_score_adj);
   return 0;
+}
+
+int show_coredump_filter(seq_file* m, task_struct* t) {
+  mm_struct* mm = get_task_mm(t);
+  if (!mm) return 0;
+  seq_printf(m, "%08lx\n", (READ_ONCE(mm->flags) & MMF_DUMP_FILTER_MASK) >> MMF_DUMP_FILTER_SHIFT);
+  mmput(mm);
+  return 0;
+}
+long store_coredump_filter(file*, task_struct* t, char* text, size_t n, loff_t) {
+  unsigned filter;
+  if (kstrtouint(strim(text), 0, &filter)) return -EINVAL;
+  mm_struct* mm = get_task_mm(t);
+  if (!mm) return -ESRCH;
+  const unsigned long bits = (static_cast<unsigned long>(filter) << MMF_DUMP_FILTER_SHIFT) & MMF_DUMP_FILTER_MASK;
+  unsigned long old = READ_ONCE(mm->flags);
+  while (!try_cmpxchg(&mm->flags, &old, (old & ~MMF_DUMP_FILTER_MASK) | bits)) {
+  }
+  mmput(mm);
+  return static_cast<long>(n);
 }
 
 int show_wchan(seq_file* m, task_struct*) {
@@ -210,6 +231,7 @@ constinit const PidEntry kPidEntries[] = {
     guarded("auxv", 0400, show_auxv),
     text("cgroup", 0444, show_pid_cgroup),
     text("cmdline", 0444, show_args),
+    {"coredump_filter", PidKind::File, 0644, show_coredump_filter, nullptr, nullptr, nullptr, false, store_coredump_filter},
     text("comm", 0444, show_comm),
     link("cwd", cwd_link),
     guarded("environ", 0400, show_environ),

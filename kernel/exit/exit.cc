@@ -10,6 +10,7 @@
 #include <linux/task_work.h>
 
 #include "arch/contract/arch.hh"
+#include "fs/coredump/coredump.hh"
 #include "fs/vfs/vfs.hh"
 #include "init/init.hh"
 #include "kernel/cgroup/cgroup.hh"
@@ -31,13 +32,16 @@
 namespace {
 
 // the code of the last thread that begins to exit is the process's, unless a group exit came first.
-void agree_on_group_code(task_struct* self, long code) {
+// A core dump under way waits for who has not been here (step 3): what it returns is to be joined.
+CoreDump* agree_on_group_code(task_struct* self, long code) {
   IrqOffSpinGuard guard(self->sighand->siglock);
   signal_struct* s = self->signal;
-  if (--s->quick_threads || (s->flags & SIGNAL_GROUP_EXIT)) return;
+  WRITE_ONCE(self->flags, self->flags | PF_POSTCOREDUMP);
+  if (--s->quick_threads || (s->flags & SIGNAL_GROUP_EXIT)) return s->core;
   WRITE_ONCE(s->flags, SIGNAL_GROUP_EXIT);
   s->group_exit_code = static_cast<int>(code);
   s->group_stop_count = 0;
+  return nullptr;
 }
 
 //
@@ -96,7 +100,7 @@ void exec_mm_release(task_struct* self) {
 void do_exit(long code) {
   task_struct* self = current;
   WARN_ON(in_atomic());
-  agree_on_group_code(self, code);
+  if (CoreDump* core = agree_on_group_code(self, code)) [[unlikely]] core_dump_join(core);
   ptrace_event(PTRACE_EVENT_EXIT, static_cast<unsigned long>(code));
   exit_signals(self);
   const bool group_dead = atomic_dec_and_test(&self->signal->live);

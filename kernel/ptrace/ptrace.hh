@@ -41,6 +41,8 @@ void ptrace_handler_entered();             // a single-stepped task is about to 
 void user_enable_single_step(task_struct* t);  // current, or a stopped tracee; may sleep
 void user_disable_single_step(task_struct* t);
 
+user_regs_struct ptrace_user_regs(const task_struct* t);  // of current, or of a task that is off its CPU
+
 // ---- Fork, exit (kernel/ptrace/attach.cc); tasklist_lock held for writing -----------------------------------------------
 int ptrace_fork_event(u64 clone_flags, int exit_signal);           // which event current's tracer wants of this fork; 0: none
 void ptrace_init_task(task_struct* child, u64 clone_flags, int event);  // F-98; siglock of current too

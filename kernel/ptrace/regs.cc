@@ -40,7 +40,9 @@ void set_flags(task_struct* t, unsigned long value) {
 
 constexpr bool valid_selector(unsigned long v) { return v <= 0xffff && (!v || (v & 3) == 3); }
 
-user_regs_struct read_all(const task_struct* t) {
+}  // namespace
+
+user_regs_struct ptrace_user_regs(const task_struct* t) {
   user_regs_struct u;
   memcpy(&u, task_pt_regs(t), sizeof(pt_regs));
   u.flags = get_flags(t);
@@ -49,6 +51,8 @@ user_regs_struct read_all(const task_struct* t) {
   u.ds = s.ds, u.es = s.es, u.fs = s.fs, u.gs = s.gs;
   return u;
 }
+
+namespace {
 
 // Segments that are set one by one come from the same place as they go to.
 Result<void> set_segment_word(task_struct* t, unsigned long offset, unsigned long value) {
@@ -136,7 +140,7 @@ long set_legacy_fpu(task_struct* t, unsigned long from, size_t n) {
 }
 
 long get_general(task_struct* t, unsigned long to, size_t n) {
-  const user_regs_struct u = read_all(t);
+  const user_regs_struct u = ptrace_user_regs(t);
   return copy_to_user(reinterpret_cast<void*>(to), &u, n) ? -EFAULT : 0;
 }
 long set_general(task_struct* t, unsigned long from, size_t n) {
@@ -163,7 +167,7 @@ long peek_user(task_struct* t, unsigned long offset, unsigned long* value) {
   if (offset % kWord || offset >= sizeof(user_area)) return -EIO;
   *value = 0;
   if (offset < sizeof(user_regs_struct)) {
-    const user_regs_struct u = read_all(t);
+    const user_regs_struct u = ptrace_user_regs(t);
     *value = reinterpret_cast<const unsigned long*>(&u)[offset / kWord];
   } else if (offset >= offsetof(user_area, u_debugreg) && offset < offsetof(user_area, error_code)) {
     *value = arch::debug_register(t, (offset - offsetof(user_area, u_debugreg)) / kWord);

@@ -4,6 +4,7 @@
 #include <linux/task_work.h>
 
 #include "kernel/cgroup/cgroup.hh"
+#include "fs/coredump/coredump.hh"
 #include "kernel/exit/exit.hh"
 #include "kernel/ptrace/ptrace.hh"
 #include "kernel/signal/internal.hh"
@@ -217,10 +218,11 @@ Next next_action(task_struct* self, ksignal* ksig) {
   }
 }
 
-[[noreturn]] void die_of(task_struct* self, int sig) {
+[[noreturn]] void die_of(task_struct* self, const ksignal& ksig) {
   WRITE_ONCE(self->flags, self->flags | PF_SIGNALED);
   if (self->frozen) cgroup_leave_frozen(Leave::Always);
-  do_group_exit(sig);
+  if (in_set(kSigCore, ksig.sig)) do_coredump(&ksig.info);  // if there is one, the group's code says so
+  do_group_exit(ksig.sig);
 }
 
 }  // namespace
@@ -235,7 +237,7 @@ bool get_signal(ksignal* ksig) {
     Next next = next_action(self, ksig);
     if (next == Next::Again) continue;
     spin_unlock_irq(&self->sighand->siglock);
-    if (next == Next::Fatal) die_of(self, ksig->sig);
+    if (next == Next::Fatal) die_of(self, *ksig);
     return next == Next::Handler;
   }
 }

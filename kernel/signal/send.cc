@@ -71,7 +71,7 @@ bool is_ignored(const task_struct* t, int sig, bool force) {
 
 // S-13. False: drop it.
 bool prepare_signal(int sig, task_struct* p, bool force) {
-  if (p->signal->flags & SIGNAL_GROUP_EXIT) return false;
+  if (p->signal->flags & SIGNAL_GROUP_EXIT) return sig == SIGKILL && p->signal->core;  // ends a dump
   if (in_set(kSigStops, sig))
     flush_group_signals(p, sig_bit(SIGCONT));
   else if (sig == SIGCONT)
@@ -117,7 +117,7 @@ void complete_signal(int sig, task_struct* p, pid_type type) {
   task_struct* t = choose_thread(sig, p, type);
   if (!t) return;  // stays pending until somebody unblocks it
   signal_struct* s = p->signal;
-  if (action_is_fatal(p->sighand->action[sig - 1], sig) && !in_set(kSigCore, sig) && !(s->flags & SIGNAL_GROUP_EXIT) &&
+  if (action_is_fatal(p->sighand->action[sig - 1], sig) && !in_set(kSigCore, sig) && (!(s->flags & SIGNAL_GROUP_EXIT) || s->core) &&
       !sigismember(&t->real_blocked, sig) && (sig == SIGKILL || !p->ptrace))
     return kill_group(s, p, sig);
   signal_wake_up(t, sig == SIGKILL ? Wake::Fatal : Wake::Normal);

@@ -66,6 +66,7 @@ struct signal_struct {
   int notify_count;              // exec waits for so many threads
   task_struct* group_exec_task;
   int group_stop_count;          // siglock
+  struct CoreDump* core;         // siglock: a core dump in progress
   unsigned flags;                // siglock: SIGNAL_*
   bool is_child_subreaper, has_child_subreaper;
   struct list_head posix_timers;  // siglock

@@ -7,9 +7,11 @@
 #define SELFMAG 4
 #define ET_EXEC 2
 #define ET_DYN 3
+#define ET_CORE 4
 #define EM_X86_64 62
 #define PT_LOAD 1
 #define PT_INTERP 3
+#define PT_NOTE 4
 #define PT_GNU_STACK 0x6474e551
 #define PF_X 1
 #define PF_W 2
