@@ -1,5 +1,5 @@
 // For tests: something happens exactly when a given task is at its k-th yield point. Who is to act waits on a CPU of its own, in a loop that
-// lets others go on (cpu_relax(), or system calls of a user program); when the task comes to that point, this CPU goes on instead, and keeps the
+// lets others go on (cpu_relax(), or user::burn() and system calls of a program); when the task comes to that point, this CPU goes on instead, and keeps the
 // machine until it waits for something (a lock that the task holds, say).
 // SPDX-License-Identifier: Apache-2.0
 #pragma once

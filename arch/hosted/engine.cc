@@ -138,7 +138,9 @@ HOSTED_ENGINE void keep_appointment() {
   auto& a = engine.appointment;
   if (this_cpu().block.current_task != a.task || ++a.seen != a.at) return;
   a.met = true;
-  const Cpu& other = engine.cpus[a.cpu];
+  Cpu& other = engine.cpus[a.cpu];
+  other.burning = false;  // enough of that
+  other.burn_ns = 0;
   if (!other.online || other.halted || (other.waits() && !other.pending)) return;  // nobody waits there
   engine.countdown = kActsAlone;
   go_on_as(a.cpu);

@@ -63,7 +63,10 @@ struct Story {
 Story story;
 
 int own_number() { return current->tgid; }
-void pause_a_little() { sys(__NR_sched_yield); }
+void pause_a_little() {
+  sys(__NR_sched_yield);
+  user::burn(10'000);
+}
 template <class Condition>
 void wait_for(Condition c) {
   while (!c()) pause_a_little();
@@ -152,6 +155,8 @@ long forker(unsigned long) {
     story.child_status = status.get();
   }
   wait_for(nothing_more_comes);
+  // Whoever ends or replaces us all is on the way.
+  if (hosted::appointment_met() && (story.event == Event::SiblingEndsAll || story.event == Event::SiblingExecs)) wait_for([] { return false; });
   return 0;
 }
 
@@ -191,7 +196,7 @@ void act() {
     case Event::TracerDies: sys(__NR_kill, story.tracer, SIGKILL); return;
     case Event::Stop:
       sys(__NR_kill, forker, SIGSTOP);
-      for (int i = 0; i < 3000 && !story.over && !story.saw_stop; i++) {
+      for (int i = 0; i < 300 && !story.saw_stop; i++) {
         pause_a_little();
         if (forker_is_stopped()) story.saw_stop = true;
       }
