@@ -48,6 +48,13 @@ constexpr file_operations kTextFops = {
     .release = single_release,
 };
 
+// For who owns it in the caller's own namespace the owner's bits count, whoever the inode says it is.
+Result<void> owned_permission(inode* i, int mask) {
+  const unsigned bits = i->i_mode >> (proc_inode(i)->file->owned() ? 6 : 0);
+  return static_cast<unsigned>(mask & (MAY_READ | MAY_WRITE | MAY_EXEC)) & ~bits ? fail(EACCES) : Result<void>{};
+}
+constexpr inode_operations kOwnedIops = {.permission = owned_permission};
+
 // ---- self and thread-self ------------------------------------------------------------------------------------------------
 
 Result<LinkTarget> link_text(char* text) {
@@ -112,6 +119,7 @@ Result<dentry*> dir_lookup(inode* dir, std::string_view name, dentry* parent) {
     if (i) {
       i->file = f;
       i->vfs.i_fop = &kTextFops;
+      if (f->owned) i->vfs.i_op = &kOwnedIops;
     }
     return proc_child(parent, name, i);
   }
@@ -211,7 +219,9 @@ Result<void> fill_proc(super_block* sb, const char*) {
   return {};
 }
 
-constinit file_system_type proc_type = {"proc", FS_USERNS_MOUNT | FS_USERNS_VISIBLE, fill_proc, nullptr};
+user_namespace* pid_ns_owner() { return task_active_pid_ns(current)->user_ns; }
+
+constinit file_system_type proc_type = {"proc", FS_USERNS_MOUNT | FS_USERNS_VISIBLE, fill_proc, nullptr, pid_ns_owner};
 
 }  // namespace
 

@@ -13,6 +13,7 @@ struct ProcFile {
   // Text written to it (NUL-terminated, at most a page); count or -errno. Null: EIO.
   long (*store)(const ProcFile* f, char* text, size_t n);
   void* data;  // sysctl: the variable
+  bool (*owned)() = nullptr;  // is it the caller's own, of its namespace? Null: the inode's owner says
 };
 // A directory of them. Both tables end with an empty row; either may be null.
 struct ProcDir {

@@ -105,6 +105,8 @@ constexpr ProcFile kKernelFiles[] = {
 
 // ---- /proc/sys/user: how many namespaces of a kind may be made below the reader's ---------------------------------------
 
+bool owns_user_limits() { return ns_capable(current_user_ns(), CAP_SYS_RESOURCE); }
+
 template <ucount_type type>
 int show_max_namespaces(seq_file* m) {
   seq_printf(m, "%d\n", READ_ONCE(current_user_ns()->ucount_max[type]));
@@ -114,13 +116,13 @@ template <ucount_type type>
 long store_max_namespaces(const ProcFile*, char* text, size_t n) {
   int v;
   if (kstrtoint(strim(text), 0, &v) || v < 0) return -EINVAL;
-  if (!ns_capable(current_user_ns(), CAP_SYS_RESOURCE)) return -EPERM;
+  if (!owns_user_limits()) return -EPERM;
   WRITE_ONCE(current_user_ns()->ucount_max[type], v);
   return static_cast<long>(n);
 }
 template <ucount_type type>
 constexpr ProcFile max_row(const char* name) {
-  return {name, 0644, show_max_namespaces<type>, store_max_namespaces<type>, nullptr};
+  return {name, 0644, show_max_namespaces<type>, store_max_namespaces<type>, nullptr, owns_user_limits};
 }
 constexpr ProcFile kUserFiles[] = {
     max_row<UCOUNT_CGROUP_NAMESPACES>("max_cgroup_namespaces"),

@@ -8,6 +8,8 @@
 #include "fs/ramfs/ramfs.hh"
 #include "fs/vfs/vfs.hh"
 #include "init/report.hh"
+#include "kernel/nsproxy/net.hh"
+#include "kernel/nsproxy/nsproxy.hh"
 
 namespace {
 
@@ -90,7 +92,9 @@ Result<void> fill_sysfs(super_block* sb, const char*) {
   return add_cpus(sb->s_root);
 }
 
-constinit file_system_type sysfs_type{"sysfs", FS_SINGLE | FS_USERNS_MOUNT | FS_USERNS_VISIBLE, fill_sysfs, nullptr};
+user_namespace* net_ns_owner() { return current->nsproxy->net_ns->user_ns; }
+
+constinit file_system_type sysfs_type{"sysfs", FS_SINGLE | FS_USERNS_MOUNT | FS_USERNS_VISIBLE, fill_sysfs, nullptr, net_ns_owner};
 
 }  // namespace
 

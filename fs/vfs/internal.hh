@@ -65,6 +65,7 @@ struct Last {
   LastType type;
   bool slashes;  // trailing ones
 };
+Result<void> may_create(const path* dir);  // a new name in it: ENOENT, EOVERFLOW, EACCES, EROFS
 Result<dentry*> lookup_one(dentry* dir, const Last& last);  // referenced; ENOENT. The directory's i_rwsem held exclusively
 struct open_flags {
   int open_flag;

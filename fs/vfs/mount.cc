@@ -11,6 +11,7 @@
 
 #include "fs/vfs/super.hh"
 #include "fs/vfs/walk.hh"
+#include "kernel/cred/user_namespace.hh"
 #include "kernel/sync/guards.hh"
 
 DEFINE_SPINLOCK(mount_lock);
@@ -155,7 +156,7 @@ Result<void> mnt_want_write(vfsmount* m) {
 void mnt_drop_write(vfsmount* m) { atomic_dec(&m->mnt_writers); }
 
 Result<vfsmount*> kern_mount(const file_system_type* t) {
-  super_block* sb = TRY(get_super(t, 0, nullptr));
+  super_block* sb = TRY(get_super(t, 0, nullptr, &init_user_ns));
   return alloc_mount(sb, sb->s_root, MNT_INTERNAL, t->name);
 }
 void kern_unmount(vfsmount* m) { mntput(m); }

@@ -45,6 +45,14 @@ Result<dentry*> lookup_one(dentry* dir, const Last& last) {
   return i->i_op->lookup(i, std::string_view(last.name, last.len), dir);
 }
 
+Result<void> may_create(const path* dir) {
+  inode* i = dir->dentry->d_inode;
+  if (i->i_flags & S_DEAD) return fail(ENOENT);
+  if (const user_namespace* owner = i->i_sb->s_user_ns; owner != &init_user_ns)  // the new inode's owner must mean something there
+    if (!kuid_has_mapping(owner, current_cred()->fsuid) || !kgid_has_mapping(owner, current_cred()->fsgid)) return fail(EOVERFLOW);
+  return inode_permission(dir->mnt, i, MAY_WRITE | MAY_EXEC);
+}
+
 namespace {
 
 std::string_view view(const Last& l) { return {l.name, l.len}; }
@@ -93,14 +101,6 @@ class WriteAccess {  // mnt_want_write for a scope
 };
 
 // ---- Rules ------------------------------------------------------------------------------------------------------------
-Result<void> may_create(const path* dir) {
-  inode* i = dir->dentry->d_inode;
-  if (i->i_flags & S_DEAD) return fail(ENOENT);
-  if (const user_namespace* owner = i->i_sb->s_user_ns; owner != &init_user_ns)  // the new inode's owner must mean something there
-    if (!kuid_has_mapping(owner, current_cred()->fsuid) || !kgid_has_mapping(owner, current_cred()->fsgid)) return fail(EOVERFLOW);
-  return inode_permission(dir->mnt, i, MAY_WRITE | MAY_EXEC);
-}
-
 bool sticky_forbids(const inode* dir, const inode* victim) {
   if (!(dir->i_mode & S_ISVTX)) return false;
   kuid_t me = current_cred()->fsuid;

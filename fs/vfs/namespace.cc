@@ -85,7 +85,10 @@ bool can_change_locked_flags(const vfsmount* m, int fresh) {
 }
 
 Result<vfsmount*> make_mount(const file_system_type* t, unsigned long flags, const char* dev_name, const char* data) {
-  super_block* sb = TRY(get_super(t, static_cast<unsigned>(flags & kSuperFlags), data));
+  user_namespace* owner = &init_user_ns;
+  if (t->fs_flags & FS_USERNS_MOUNT) owner = t->owner ? t->owner() : current_user_ns();
+  if (!ns_capable(owner, CAP_SYS_ADMIN)) return fail(EPERM);
+  super_block* sb = TRY(get_super(t, static_cast<unsigned>(flags & kSuperFlags), data, owner));
   Result<dentry*> root = sb->s_op->mount_root ? sb->s_op->mount_root(sb, data) : dget(sb->s_root);
   if (!root) {
     deactivate_super(sb);
@@ -100,8 +103,6 @@ Result<void> mount_new(const path* at, const char* type, unsigned long flags, co
   if (!type) return fail(EINVAL);
   const file_system_type* t = find_filesystem(type);
   if (!t) return fail(ENODEV);
-  user_namespace* owner = t->fs_flags & FS_USERNS_MOUNT ? current_user_ns() : &init_user_ns;
-  if (!ns_capable(owner, CAP_SYS_ADMIN)) return fail(EPERM);
   vfsmount* m = TRY(make_mount(t, flags, dev_name, data));
   LockedPoint point;
   Result<void> r = LockedPoint::lock(at, &point);

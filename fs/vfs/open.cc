@@ -251,8 +251,7 @@ Result<PathRef> look_or_create(const PathRef& dir, const Last& last, const open_
   if (found) return PathRef(path{mntget(dir.mnt()), *found});
   if (found.error().code() != ENOENT) return std::unexpected(found.error());
   if (!access) return std::unexpected(access.error());
-  if (di->i_flags & S_DEAD) return fail(ENOENT);
-  TRY(inode_permission(dir.mnt(), di, MAY_WRITE | MAY_EXEC));
+  TRY(may_create(dir.get()));
   if (!di->i_op->create) return fail(EACCES);
   dentry* d = d_alloc(dir.dent(), std::string_view(last.name, last.len));
   if (!d) return fail(ENOMEM);
@@ -294,7 +293,7 @@ Result<void> open_tmpfile(file* f, Walk& w, const open_flags& op) {
   PathRef dir = TRY(w.to_end());
   inode* di = dir.ino();
   if (!S_ISDIR(di->i_mode)) return fail(ENOTDIR);
-  TRY(inode_permission(dir.mnt(), di, MAY_WRITE | MAY_EXEC));
+  TRY(may_create(dir.get()));
   if (!di->i_op->tmpfile) return fail(EOPNOTSUPP);
   TRY(mnt_want_write(dir.mnt()));
   auto made = di->i_op->tmpfile(di, static_cast<umode_t>(op.mode & ~current_umask_of(current->fs)));

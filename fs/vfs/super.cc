@@ -6,7 +6,6 @@
 
 #include "fs/vfs/internal.hh"
 #include "fs/vfs/super.hh"
-#include "kernel/cred/cred.hh"
 #include "kernel/cred/user_namespace.hh"
 #include "kernel/entry/syscall.hh"
 #include "kernel/sync/guards.hh"
@@ -18,7 +17,7 @@ DEFINE_MUTEX(supers_mutex);  // the list of super blocks, and filling one
 DEFINE_SPINLOCK(types_lock);
 constinit file_system_type* types = nullptr;  // types_lock
 
-super_block* alloc_super(const file_system_type* t, unsigned flags) {
+super_block* alloc_super(const file_system_type* t, unsigned flags, user_namespace* owner) {
   auto* sb = static_cast<super_block*>(kzalloc(sizeof(super_block), GFP_KERNEL));
   if (!sb) return nullptr;
   sb->s_type = t;
@@ -29,7 +28,7 @@ super_block* alloc_super(const file_system_type* t, unsigned flags) {
   sb->s_dev = MKDEV(0, vfs->next_anon_dev++);
   atomic_set(&sb->s_active, 1);
   mutex_init(&sb->s_rename_mutex);
-  sb->s_user_ns = get_user_ns(t->fs_flags & FS_SINGLE ? &init_user_ns : current_user_ns());
+  sb->s_user_ns = get_user_ns(t->fs_flags & FS_SINGLE ? &init_user_ns : owner);
   atomic_long_inc(&vfs->nr_supers);
   return sb;
 }
@@ -76,7 +75,7 @@ const file_system_type* find_filesystem(const char* name) {
   return nullptr;
 }
 
-Result<super_block*> get_super(const file_system_type* t, unsigned flags, const char* data) {
+Result<super_block*> get_super(const file_system_type* t, unsigned flags, const char* data, user_namespace* owner) {
   MutexGuard g(supers_mutex);
   if (t->fs_flags & FS_SINGLE) {
     super_block* sb;
@@ -84,7 +83,7 @@ Result<super_block*> get_super(const file_system_type* t, unsigned flags, const 
       if (sb->s_type == t && atomic_inc_not_zero(&sb->s_active)) return sb;
     }
   }
-  super_block* sb = alloc_super(t, flags);
+  super_block* sb = alloc_super(t, flags, owner);
   if (!sb) return fail(ENOMEM);
   auto r = t->fill_super(sb, data);
   if (!r) {

@@ -257,6 +257,7 @@ struct file_system_type {
   unsigned fs_flags;  // FS_*
   Result<void> (*fill_super)(super_block* sb, const char* data);  // sets s_op, s_root; on error put_super is not called
   file_system_type* next;
+  user_namespace* (*owner)();  // FS_USERNS_MOUNT: whose power a mount needs, and whose it is; null: current's own
 };
 enum : unsigned { FS_REQUIRES_DEV = 1, FS_SINGLE = 2 /* one super block for all mounts */, FS_USERNS_MOUNT = 8,
                   FS_USERNS_VISIBLE = 16 /* shows the system: see mount_too_revealing */ };

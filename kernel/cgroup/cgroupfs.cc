@@ -8,7 +8,9 @@
 
 #include "fs/vfs/poll.hh"
 #include "kernel/cgroup/internal.hh"
+#include "kernel/cgroup/namespace.hh"
 #include "kernel/cred/cred.hh"
+#include "kernel/nsproxy/nsproxy.hh"
 
 void shrink_tree(dentry* root);  // fs/vfs
 
@@ -331,7 +333,9 @@ Result<void> fill_cgroup2(super_block* sb, const char*) {
   return sb->s_root ? fill_dir(sb->s_root, root) : fail(ENOMEM);
 }
 
-constinit file_system_type cgroup2_type = {"cgroup2", FS_SINGLE | FS_USERNS_MOUNT, fill_cgroup2, nullptr};
+user_namespace* cgroup_ns_owner() { return current->nsproxy->cgroup_ns->user_ns; }
+
+constinit file_system_type cgroup2_type = {"cgroup2", FS_SINGLE | FS_USERNS_MOUNT, fill_cgroup2, nullptr, cgroup_ns_owner};
 
 }  // namespace
 

@@ -68,9 +68,9 @@ bool number(char** p, u32* out) {
   while (*s == ' ' || *s == '\t') s++;
   u64 v = 0;
   const char* digits = s;
-  for (; *s >= '0' && *s <= '9' && v <= ~0u; s++) v = v * 10 + static_cast<unsigned>(*s - '0');
-  if (s == digits || v > ~0u) return false;
-  *out = static_cast<u32>(v);
+  for (; *s >= '0' && *s <= '9'; s++) v = v * 10 + static_cast<unsigned>(*s - '0');
+  if (s == digits) return false;
+  *out = static_cast<u32>(v);  // larger ones wrap, as on Linux
   *p = s;
   return true;
 }

@@ -130,7 +130,6 @@ Result<void> allow_setgroups(user_namespace* ns) {
 
 Result<void> deny_setgroups(user_namespace* ns) {
   MutexGuard guard(userns_state_mutex);
-  if (!(ns->flags & USERNS_SETGROUPS_ALLOWED)) return {};
   if (ns->gid_map.nr) return fail(EPERM);  // they may have been changed already
   WRITE_ONCE(ns->flags, ns->flags & ~USERNS_SETGROUPS_ALLOWED);
   return {};

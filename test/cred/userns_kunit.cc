@@ -46,6 +46,8 @@ const MapText kTexts[] = {
     {"0 1000\n", EINVAL},
     {"0 1000 0\n", EINVAL},
     {"0 1000 1 x\n", EINVAL},
+    {"0 1000 1\n\n", EINVAL},
+    {"0 0 4294967297\n", 0},
     {"a 1000 1\n", EINVAL},
     {"0 -1 1\n", EINVAL},
     {"4294967295 0 1\n", EINVAL},
@@ -107,7 +109,7 @@ struct Inside {
   FsCalls* fs;
 
   long write(const char* name, const char* text) const {
-    char path[40];
+    char path[64];
     scnprintf(path, sizeof(path), "/t/p/self/%s", name);
     long fd = fs->open(path, O_WRONLY);
     if (fd < 0) return fd;
@@ -116,7 +118,7 @@ struct Inside {
     return r < 0 ? r : 0;
   }
   const char* read(const char* name, char (&buf)[256]) const {
-    char path[40];
+    char path[64];
     scnprintf(path, sizeof(path), "/t/p/self/%s", name);
     long fd = fs->open(path, O_RDONLY);
     long n = fs->read(fd, buf, sizeof(buf) - 1);
@@ -198,6 +200,7 @@ INSIDE(an_unprivileged_user_maps_itself) {
   KUNIT_EXPECT_EQ(test, in.write("setgroups", "allow\n"), -EPERM);
   KUNIT_EXPECT_EQ(test, in.write("gid_map", "0 1000 1\n"), 0);
   KUNIT_EXPECT_STREQ(test, in.read("setgroups", buf), "deny\n");
+  KUNIT_EXPECT_EQ(test, in.write("setgroups", "deny\n"), -EPERM);  // too late to say it again
   KUNIT_EXPECT_EQ(test, call(sys_setgroups, 0, 0), -EPERM);
   KUNIT_EXPECT_STREQ(test, in.read("uid_map", buf), "         0       1000          1\n");
   KUNIT_EXPECT_EQ(test, call(sys_getuid), 0l);
@@ -206,6 +209,11 @@ INSIDE(an_unprivileged_user_maps_itself) {
   KUNIT_EXPECT_EQ(test, call(sys_setuid, 1), -EINVAL);
   KUNIT_EXPECT_EQ(test, call(sys_setuid, 0), 0);
   KUNIT_EXPECT_EQ(test, in.write("projid_map", "0 0 10\n"), 0);
+  // Limits of its own, which nobody outside has to follow.
+  KUNIT_EXPECT_EQ(test, in.write("../sys/user/max_user_namespaces", "0"), 0);
+  KUNIT_EXPECT_STREQ(test, in.read("../sys/user/max_user_namespaces", buf), "0\n");
+  KUNIT_EXPECT_EQ(test, unshare(CLONE_NEWUSER), -ENOSPC);
+  KUNIT_EXPECT_GT(test, init_user_ns.ucount_max[UCOUNT_USER_NAMESPACES], 0);
   return 0;
 }
 
@@ -229,7 +237,7 @@ int sleeps_in_namespace(void*) {
 INSIDE(the_parent_maps_the_child) {
   pid_t child = spawn(sleeps_in_namespace);
   auto write = [&](const char* name, const char* text) {
-    char path[40];
+    char path[64];
     scnprintf(path, sizeof(path), "/t/p/%d/%s", child, name);
     long fd = in.fs->open(path, O_WRONLY);
     if (fd < 0) return fd;

@@ -404,6 +404,7 @@ int without_power(const Case& c, kunit* test) {
   // Own mounts, of file systems that may be.
   KUNIT_EXPECT_EQ(test, c.tmpfs("/t/w/c"), 0);
   KUNIT_EXPECT_EQ(test, c.fs->mkdir("/t/w/c/d"), -EOVERFLOW);  // we have no name in it
+  KUNIT_EXPECT_EQ(test, c.fs->open("/t/w/c/f", O_CREAT | O_WRONLY), -EOVERFLOW);
   KUNIT_EXPECT_EQ(test, c.fs->umount("/t/w/c"), 0);
   KUNIT_EXPECT_EQ(test, c.fs->mount("none", "/t/w/c", "devtmpfs"), -EPERM);
   return 0;
@@ -447,7 +448,16 @@ MOUNT_CASE(propagated_trees_are_locked_below_their_root) {
 // A /proc that somebody made read-only, or covered, is not to be had by mounting another.
 int wants_proc(const Case& c, kunit* test) {
   KUNIT_EXPECT_EQ(test, unshare(CLONE_NEWUSER | CLONE_NEWNS), 0);
-  KUNIT_EXPECT_EQ(test, c.fs->mount("proc", "/t/w/c", "proc"), atomic_read(&c.step) ? 0l : -EPERM);
+  KUNIT_EXPECT_EQ(test, c.fs->mount("proc", "/t/w/c", "proc"), -EPERM);  // the pid namespace is not ours
+  KUNIT_EXPECT_EQ(test, c.fs->mount("none", "/t/w/c", "sysfs"), -EPERM);  // nor the network's
+  KUNIT_EXPECT_EQ(test, unshare(CLONE_NEWPID), 0);
+  auto first = kernel_clone({.flags = CLONE_VM, .exit_signal = SIGCHLD, .fn = [](void* arg) -> int {
+    auto* in = static_cast<Case*>(arg);
+    const long r = in->fs->mount("proc", "/t/w/c", "proc");
+    do_exit(exited(r == (atomic_read(&in->step) ? 0l : -EPERM) ? 0 : 1));
+  }, .fn_arg = const_cast<Case*>(&c)});
+  KUNIT_EXPECT_TRUE(test, first.has_value());
+  KUNIT_EXPECT_EQ(test, wait_for(-1).event.status, 0);
   return 0;
 }
 MOUNT_CASE(new_proc_only_where_one_shows) {
