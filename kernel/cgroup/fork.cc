@@ -53,6 +53,9 @@ void leave(CgroupFork* f) {
   cgroup_put(std::exchange(f->into, nullptr));
 }
 
+// Controllers do nothing to the root cgroup, where most systems' tasks are: its set needs none of their hooks.
+bool is_controlled(const css_set* set) { return set != &init_css_set; }
+
 // Controllers with a part in fork. Found once: it is asked for at each.
 struct ForkHooks {
   SubsysMask can_fork, fork, exit, release;
@@ -104,9 +107,12 @@ Result<void> cgroup_can_fork(task_struct* child, const kernel_clone_args& args, 
     get_css_set(f->cset);
   }
   f->kill_seq = READ_ONCE(f->cset->dfl_cgrp->kill_seq);
+  if (!is_controlled(f->cset)) [[likely]] {
+    if (f->into) child->sched_task_group = nullptr;  // current may be in another
+    return {};
+  }
   auto r = ask_controllers(child, f->cset);
-  if (r) [[likely]]
-    return r;
+  if (r) return r;
   css_set* set = std::exchange(f->cset, nullptr);
   leave(f);
   put_css_set(set);
@@ -116,7 +122,7 @@ Result<void> cgroup_can_fork(task_struct* child, const kernel_clone_args& args, 
 void cgroup_cancel_fork(task_struct* child, CgroupFork* f) {
   css_set* set = std::exchange(f->cset, nullptr);
   if (!set) return;  // an idle task, which is unmade as if its fork had failed
-  cancel_controllers(hooks.can_fork, child, set);
+  if (is_controlled(set)) cancel_controllers(hooks.can_fork, child, set);
   leave(f);
   put_css_set(set);
 }
@@ -134,7 +140,8 @@ void cgroup_post_fork(task_struct* child, CgroupFork* f) {
     put_css_set(set);  // an idle task is in no list and keeps the first set without a reference
   }
   f->cset = nullptr;
-  for (unsigned left = hooks.fork; left; left &= left - 1) cgroup_subsys_table[__builtin_ctz(left)]->fork(child);
+  if (is_controlled(set))
+    for (unsigned left = hooks.fork; left; left &= left - 1) cgroup_subsys_table[__builtin_ctz(left)]->fork(child);
   leave(f);
   if (kill) [[unlikely]]
     do_send_sig_info(SIGKILL, SEND_SIG_NOINFO, child, PIDTYPE_TGID);
@@ -144,25 +151,31 @@ void cgroup_post_fork(task_struct* child, CgroupFork* f) {
 
 // Controllers first: as long as the task is in its set's list they may look for it there.
 void cgroup_exit(task_struct* t) {
-  for (unsigned left = hooks.exit; left; left &= left - 1) cgroup_subsys_table[__builtin_ctz(left)]->exit(t);
-  IrqOffSpinGuard guard(css_set_lock);
+  // Its set is its own business from now on: who exits is not moved (exit_signals()).
   css_set* set = t->cgroups;
+  if (is_controlled(set))
+    for (unsigned left = hooks.exit; left; left &= left - 1) cgroup_subsys_table[__builtin_ctz(left)]->exit(t);
+  IrqOffSpinGuard guard(css_set_lock);
   if (t->frozen) [[unlikely]] {  // a kernel function that ends without having come by the trap
     t->frozen = 0;
     set->dfl_cgrp->freezer.nr_frozen_tasks--;
   }
   css_set_move_task(t, set, nullptr, nullptr);
-  list_add_tail(&t->cg_list, &set->dying_tasks);
+  // Who counts zombies: cpu.stat, but not the root's; and lists of processes, whose leader may have gone before its threads.
+  if (is_controlled(set) || (thread_group_leader(t) && atomic_read(&t->signal->live))) list_add_tail(&t->cg_list, &set->dying_tasks);
   if (set->dfl_cgrp->flags & CGRP_FREEZE) [[unlikely]]
     cgroup_update_frozen(set->dfl_cgrp);
 }
 
 void cgroup_release(task_struct* t) {
-  for (unsigned left = hooks.release; left; left &= left - 1) cgroup_subsys_table[__builtin_ctz(left)]->release(t);
+  css_set* set = t->cgroups;
+  if (data_race(list_empty(&t->cg_list)) && !is_controlled(set)) [[likely]]
+    return;
+  if (is_controlled(set))
+    for (unsigned left = hooks.release; left; left &= left - 1) cgroup_subsys_table[__builtin_ctz(left)]->release(t);
   IrqSpinGuard guard(css_set_lock);
   list_del_init(&t->cg_list);
-  if (struct cgroup* c = t->cgroups->dfl_cgrp; c->self.parent) [[unlikely]]  // the root's time is the system's
-    cgroup_leave_times(t, c);
+  if (is_controlled(set)) cgroup_leave_times(t, set->dfl_cgrp);
 }
 
 void cgroup_free(task_struct* t) { put_css_set(t->cgroups); }
