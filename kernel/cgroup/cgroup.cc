@@ -37,9 +37,9 @@ void free_css(rcu_head* head) {
     struct cgroup* c = css->cgroup;
     css->ss->css_free(css);
     atomic_long_dec(&cgroups->nr_csses);
-    cgroup_put(c);
+    css_unpin(&c->self);
   }
-  if (parent) css_put(parent);
+  if (parent) css_unpin(parent);
 }
 
 // A removed cgroup counts as dying in those above it until nothing refers to it.
@@ -49,13 +49,22 @@ void count_dying(struct cgroup* c, int delta) {
 
 }  // namespace
 
+void css_unpin(cgroup_subsys_state* css) {
+  if (refcount_dec_and_test(&css->pins)) call_rcu(&css->rcu, free_css);
+}
+
+// With its last user a css lets go of what it used itself; up the tree without recursion.
 void css_put(cgroup_subsys_state* css) {
-  if (!refcount_dec_and_test(&css->refcnt)) return;
-  if (!css->ss && (css->flags & CSS_DYING)) {
-    IrqSpinGuard guard(css_set_lock);
-    count_dying(css->cgroup, -1);
+  while (css && refcount_dec_and_test(&css->refcnt)) {
+    if (!css->ss && (css->flags & CSS_DYING)) {
+      IrqSpinGuard guard(css_set_lock);
+      count_dying(css->cgroup, -1);
+    }
+    cgroup_subsys_state* parent = css->parent;
+    if (css->ss) css_put(&css->cgroup->self);
+    css_unpin(css);
+    css = parent;
   }
-  call_rcu(&css->rcu, free_css);
 }
 
 // ---- Walking -----------------------------------------------------------------------------------------------------------------------
@@ -98,11 +107,16 @@ void init_css(cgroup_subsys_state* css, cgroup_subsys* ss, struct cgroup* c, cgr
   css->parent = parent;
   css->flags = 0;
   refcount_set(&css->refcnt, 1);
+  refcount_set(&css->pins, 1);
   INIT_LIST_HEAD(&css->sibling);
   INIT_LIST_HEAD(&css->children);
-  if (parent) css_get(parent);
+  if (parent) {
+    css_get(parent);
+    css_pin(parent);
+  }
   if (ss) {
     cgroup_get(c);
+    css_pin(&c->self);
     atomic_long_inc(&cgroups->nr_csses);
   }
 }
@@ -298,14 +312,16 @@ void cgroup_exit(LeakReport& report) {
     offered++;
     cgroup_subsys_state* css = cgroup_root()->subsys[ss.id];
     report.expect_zero("references on a root css", static_cast<long>(refcount_read(&css->refcnt)) - 2);
-    if (refcount_read(&css->refcnt) == 2) {
+    if (refcount_read(&css->refcnt) == 2 && refcount_read(&css->pins) == 1) {
       cgroup_put(css->cgroup);
+      css_unpin(&css->cgroup->self);
       ss.css_free(css);
     }
   });
   report.expect_zero("controllers' states", atomic_long_read(&cgroups->nr_csses) - offered);
   cgroup_ns_exit(report);
   report.expect_zero("references on the root cgroup", static_cast<long>(refcount_read(&cgroup_root()->self.refcnt)) - 2);
+  report.expect_zero("pins of the root cgroup", static_cast<long>(refcount_read(&cgroup_root()->self.pins)) - 1);
   init_css_set_offline();
   kmem_cache_destroy(cgroups->set_cache);
   kmem_cache_destroy(cgroups->cgroup_cache);

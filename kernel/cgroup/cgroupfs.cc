@@ -26,7 +26,7 @@ inode* alloc_cgroup_inode(super_block*) {
   return i ? &i->vfs : nullptr;
 }
 void free_cgroup_inode(inode* i) { kmem_cache_free(cgroups->inode_cache, cgroup_inode(i)); }
-void evict_cgroup_inode(inode* i) { css_put(cgroup_inode(i)->css); }
+void evict_cgroup_inode(inode* i) { css_unpin(cgroup_inode(i)->css); }
 
 // A directory if cft is null. Owned by the caller's fsuid, as mkdir's.
 CgroupInode* new_cgroup_inode(super_block* sb, cgroup_subsys_state* css, const cftype* cft, umode_t mode) {
@@ -38,7 +38,7 @@ CgroupInode* new_cgroup_inode(super_block* sb, cgroup_subsys_state* css, const c
   i->i_gid = current_cred()->fsgid;
   c->css = css;
   c->cft = cft;
-  css_get(css);
+  css_pin(css);
   atomic_set(&c->events, 1);
   init_waitqueue_head(&c->poll);
   return c;

@@ -34,7 +34,8 @@ struct cgroup_subsys_state {
   struct cgroup* cgroup;        // referenced, unless this is the cgroup's own (self)
   cgroup_subsys* ss;            // null: a cgroup's own
   cgroup_subsys_state* parent;  // referenced; null: root
-  refcount_t refcnt;
+  refcount_t refcnt;            // users: tasks' sets, children, namespaces. A removed one is dying until they have gone
+  refcount_t pins;              // memory: one for all users, and one for each file and each child, which may outlast them
   unsigned flags;               // CSS_*; cgroup_mutex to change
   struct list_head sibling, children;  // of self only; cgroup_mutex
   struct rcu_head rcu;
@@ -43,7 +44,9 @@ inline void css_get(cgroup_subsys_state* css) { refcount_inc(&css->refcnt); }
 inline bool css_tryget(cgroup_subsys_state* css) { return refcount_inc_not_zero(&css->refcnt); }
 inline bool css_is_dying(const cgroup_subsys_state* css) { return READ_ONCE(css->flags) & CSS_DYING; }
 inline bool css_tryget_online(cgroup_subsys_state* css) { return !css_is_dying(css) && css_tryget(css); }
-void css_put(cgroup_subsys_state* css);  // any context
+void css_put(cgroup_subsys_state* css);    // any context
+inline void css_pin(cgroup_subsys_state* css) { refcount_inc(&css->pins); }
+void css_unpin(cgroup_subsys_state* css);  // any context
 
 // ---- A cgroup ------------------------------------------------------------------------------------------------------------
 enum : unsigned { CGRP_FREEZE = 1, CGRP_FROZEN = 2 };
@@ -253,7 +256,7 @@ struct cftype {
 };
 struct CgroupInode {
   inode vfs;
-  cgroup_subsys_state* css;  // referenced; of a directory: the cgroup's own
+  cgroup_subsys_state* css;  // pinned; of a directory: the cgroup's own
   const cftype* cft;         // null: directory
   atomic_t events;
   wait_queue_head_t poll;
