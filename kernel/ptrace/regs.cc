@@ -38,7 +38,8 @@ void set_flags(task_struct* t, unsigned long value) {
   regs->flags = (regs->flags & ~kFlagMask) | (value & kFlagMask);
 }
 
-constexpr bool valid_selector(unsigned long v) { return v <= 0xffff && (!v || (v & 3) == 3); }
+// A selector is 16 bits; what is above them is not looked at.
+constexpr bool valid_selector(u16 v) { return !v || (v & 3) == 3; }
 
 }  // namespace
 
@@ -61,8 +62,8 @@ Result<void> set_segment_word(task_struct* t, unsigned long offset, unsigned lon
     if (value >= TASK_SIZE_MAX) return fail(EIO);
     (offset == offsetof(user_regs_struct, fs_base) ? s.fs_base : s.gs_base) = value;
   } else {
-    if (!valid_selector(value)) return fail(EIO);
     const auto sel = static_cast<u16>(value);
+    if (!valid_selector(sel)) return fail(EIO);
     switch (offset) {
       case offsetof(user_regs_struct, ds): s.ds = sel; break;
       case offsetof(user_regs_struct, es): s.es = sel; break;
@@ -80,7 +81,7 @@ Result<void> put_reg(task_struct* t, unsigned long offset, unsigned long value) 
     case offsetof(pt_regs, flags): set_flags(t, value); return {};
     case offsetof(pt_regs, cs):
     case offsetof(pt_regs, ss):
-      if (!value || !valid_selector(value)) return fail(EIO);
+      value = static_cast<u16>(value);
       // Only what the machine knows to be user code and data: others would fault on the way out.
       if (value != USER_CS && value != USER_DS) return fail(EIO);
       break;

@@ -206,8 +206,10 @@ long listen(task_struct* t) {
 
 // ---- The rest ---------------------------------------------------------------------------------------------------------------------
 
+constexpr u32 kRseqSize = 32;  // of the structure, registered or not
+
 long get_rseq_configuration(task_struct* t, unsigned long size, unsigned long to) {
-  const ptrace_rseq_configuration c = {reinterpret_cast<u64>(t->rseq), t->rseq_len, t->rseq_sig, 0, 0};
+  const ptrace_rseq_configuration c = {reinterpret_cast<u64>(t->rseq), kRseqSize, t->rseq_sig, 0, 0};
   const unsigned long n = size < sizeof(c) ? size : sizeof(c);
   return copy_to_user(reinterpret_cast<void*>(to), &c, n) ? -EFAULT : static_cast<long>(sizeof(c));
 }

@@ -36,6 +36,17 @@ def build_programs(programs: list[str], tmp: str) -> list[str]:
     return entries
 
 
+def debian_programs(programs: list[str]) -> list[str]:
+    """The mkinitramfs entries for each program of the machine's own, and for the libraries that ldd lists."""
+    entries = []
+    for program in programs:
+        need(program, pathlib.Path(program).name)
+        listing = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+        files = [program, *re.findall(r"(/\S+) \(0x", listing)]
+        entries += [f"file:{path.lstrip('/')}={pathlib.Path(path).resolve()}:755" for path in files]
+    return list(dict.fromkeys(entries))
+
+
 def boot(args: argparse.Namespace, initramfs: str, log: pathlib.Path) -> int:
     command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", args.cpu, "-m", str(args.mem), "-smp", str(args.smp), "-nodefaults",
                "-display", "none", "-monitor", "none", "-no-reboot", "-serial", f"file:{log}", "-kernel", args.kernel,
@@ -64,6 +75,7 @@ def main() -> int:
     parser.add_argument("--crash", type=int, help="the script ends in a panic, and the machine stops with this status")
     parser.add_argument("--add", action="append", default=[], help="another mkinitramfs entry")
     parser.add_argument("--program", action="append", default=[], help="PATH=SOURCE.c: a static program built with musl-gcc")
+    parser.add_argument("--debian", action="append", default=[], help="a program of this machine, taken along with its libraries")
     parser.add_argument("--mem", type=int, default=512)
     parser.add_argument("--smp", type=int, default=1)
     parser.add_argument("--cpu", default="max,la57=off")
@@ -77,7 +89,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as tmp:
         initramfs, log = f"{tmp}/initramfs", pathlib.Path(tmp) / "console"
         log.write_text("")
-        entries = [f"file:init={args.init}", f"file:script={args.script}", *args.add, *build_programs(args.program, tmp)]
+        entries = [f"file:init={args.init}", f"file:script={args.script}", *args.add, *build_programs(args.program, tmp),
+                   *debian_programs(args.debian)]
         subprocess.run([sys.executable, "-B", str(TOOLS / "mkinitramfs.py"), "-o", initramfs, "--busybox", BUSYBOX,
                         *(["--gzip"] if args.gzip else []), *entries], check=True)
         status = boot(args, initramfs, log)

@@ -15,9 +15,10 @@ namespace x86 {
 namespace {
 
 struct DebugRegisters {
-  unsigned long address[4], dr6, dr7;
+  unsigned long address[4], dr7;
 };
 constexpr unsigned long kDr7Reserved = 0xfc00;  // GD and RTM among them: no user's business
+constexpr unsigned kDr6Reserved = 0xffff0ff0;  // read as ones
 constexpr unsigned kExecute = 0, kIo = 2;
 
 DebugRegisters* of(const task_struct* t) { return static_cast<DebugRegisters*>(t->thread.debug); }
@@ -59,9 +60,9 @@ void free_debug_registers(task_struct* t) {
 
 // An instruction breakpoint comes before its instruction, which is to be executed when the program goes on: RF says so.
 void note_debug_exception(unsigned long dr6) {
-  DebugRegisters* d = of(current);
+  current->thread.dr6 = static_cast<unsigned>(dr6) & 0xe00f;
+  const DebugRegisters* d = of(current);
   if (!d) return;
-  d->dr6 = dr6 & 0xe00f;
   for (unsigned i = 0; i < 4; i++)
     if ((dr6 >> i & 1) && armed(d->dr7, i) && kind_of(d->dr7, i) == kExecute) task_pt_regs(current)->flags |= X86_EFLAGS_RF;
 }
@@ -72,14 +73,18 @@ namespace arch {
 using namespace x86;
 
 unsigned long debug_register(const task_struct* t, unsigned n) {
+  if (n == 6) return t->thread.dr6 ^ kDr6Reserved;
   const DebugRegisters* d = of(t);
   if (!d) return 0;
-  if (n < 4) return d->address[n];
-  return n == 6 ? d->dr6 : n == 7 ? d->dr7 : 0;
+  return n < 4 ? d->address[n] : n == 7 ? d->dr7 : 0;
 }
 
 Result<void> set_debug_register(task_struct* t, unsigned n, unsigned long value) {
   if (n == 4 || n == 5) return fail(EIO);
+  if (n == 6) {
+    t->thread.dr6 = static_cast<unsigned>(value) ^ kDr6Reserved;
+    return {};
+  }
   DebugRegisters* d = of(t);
   if (!d && !value) return {};
   if (!d) {
@@ -90,8 +95,6 @@ Result<void> set_debug_register(task_struct* t, unsigned n, unsigned long value)
   if (n < 4) {
     if (value >= TASK_SIZE_MAX || !valid(value, d->dr7, n)) return fail(EINVAL);
     d->address[n] = value;
-  } else if (n == 6) {
-    d->dr6 = value;
   } else {
     value &= ~kDr7Reserved;
     for (unsigned i = 0; i < 4; i++)

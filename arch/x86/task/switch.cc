@@ -61,6 +61,7 @@ Result<void> copy_thread(task_struct* child, task_struct* parent, const kernel_c
   t.fpu_cpu = -1;
   t.trap_nr = t.error_code = t.cr2 = 0;
   t.debug = nullptr;
+  t.dr6 = 0;
   if (!args.kthread && !args.idle) {
     t.fpu_state = kmalloc(fpu_image_size(), GFP_KERNEL);
     if (!t.fpu_state) return fail(ENOMEM);

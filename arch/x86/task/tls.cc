@@ -80,6 +80,7 @@ void flush_thread() {
   load_bases(this_cpu(), t);
   kfree(t.debug);
   t.debug = nullptr;
+  t.dr6 = 0;
   switch_debug_registers(this_cpu(), t);
 }
 

@@ -9,6 +9,7 @@ struct thread_struct {
 	unsigned long fsbase, gsbase; /* truth while the matching selector is 0 (spec 22 C-54) */
 	unsigned short fsindex, gsindex, ds, es;
 	void *debug;     /* debug registers that a tracer has set (task/debug.cc); NULL: none */
+	unsigned dr6;    /* of the last #DB in user mode, reserved bits turned over: 0 says nothing happened */
 	int fpu_cpu;     /* CPU whose registers may still hold our FPU state; -1: none */
 	void *fpu_state; /* XSAVE or FXSAVE image; NULL in kernel threads */
 	/* The last exception taken in user mode, as a signal frame reports it (spec 10 B-29). */
