@@ -331,7 +331,7 @@ void prepare() {
     for (;;) pause();
   }
   setpgid(sleeper, sleeper);
-  dup_to(open("/dev/null", O_RDONLY), kNullFd);
+  dup_to(open("/tmp/file", O_RDONLY | O_CREAT, 0600), kNullFd);  // nothing of a namespace, a cgroup or a process
   dup_to(open("/tmp/cg/a", O_RDONLY | O_DIRECTORY), kCgroupFd);
   dup_to(open("/proc", O_RDONLY | O_DIRECTORY), kProcFd);
   dup_to((int)syscall(SYS_pidfd_open, sleeper, 0), kPidfd);

@@ -6,6 +6,7 @@
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/time.h>
 
 #include "test/guest/guest.hh"
 
@@ -205,6 +206,12 @@ int helper(const char* what) {
     sigpending(&pending);
     return (usr1.sa_handler == SIG_DFL ? 0 : 1) | (usr2.sa_handler == SIG_IGN ? 0 : 2) | (sigismember(&mask, SIGHUP) ? 0 : 4) |
            (sigismember(&mask, SIGTERM) ? 0 : 8) | (sigismember(&pending, SIGTERM) ? 0 : 16);
+  }
+  if (strcmp(what, "--timer-state") == 0) {  // ITIMER_REAL was set, and a POSIX timer made
+    itimerval real;
+    itimerspec posix;
+    getitimer(ITIMER_REAL, &real);
+    return (real.it_value.tv_sec > 0 ? 0 : 1) | (guest::sys(SYS_timer_gettime, 0, &posix) == -EINVAL ? 0 : 2);
   }
   return 125;
 }
