@@ -121,7 +121,7 @@ unsigned long elf_hwcap();  // AT_HWCAP: what CPUID says the CPU can do
 
 // FPU part of a signal frame. Size is 64-byte aligned; save and restore return 0 or -EFAULT.
 size_t fpu_frame_size();
-long fpu_save_to_user(unsigned long addr);
+long fpu_save_to_user(unsigned long addr);     // done, and current goes on in the initial state
 long fpu_restore_from_user(unsigned long addr);  // 0: reset to the initial state
 
 // ---- Memory ------------------------------------------------------------------------------------------------------

@@ -16,21 +16,11 @@
 
 // ---- SIGPENDING (S-6) -------------------------------------------------------------------------------------------------
 
-bool has_pending_signals(const task_struct* t) {
-  const u64 wanted = (READ_ONCE(t->pending.signal.sig[0]) | READ_ONCE(t->signal->shared_pending.signal.sig[0])) & ~t->blocked.sig[0];
-  return wanted || (READ_ONCE(t->jobctl) & (JOBCTL_PENDING_MASK | JOBCTL_TRAP_FREEZE)) || cgroup_task_frozen(t);
-}
-
 void recalc_sigpending_tsk(task_struct* t) {
   if (has_pending_signals(t)) set_tsk_thread_flag(t, TIF_SIGPENDING);
 }
 
-void recalc_sigpending() {
-  task_struct* self = current;
-  const bool is = test_tsk_thread_flag(self, TIF_SIGPENDING), should = has_pending_signals(self);
-  if (should && !is) set_tsk_thread_flag(self, TIF_SIGPENDING);
-  if (is && !should) clear_tsk_thread_flag(self, TIF_SIGPENDING);
-}
+void recalc_sigpending() { recalc_own_sigpending(current); }
 
 // What came while the task was new could not set the flag of a task that had not run (22 C-61). Looking without the lock
 // is enough: what is added later sets the flag itself.
@@ -92,7 +82,7 @@ int dequeue_signal(task_struct* self, u64 mask, kernel_siginfo* info, pid_type* 
   if (!sig) sig = next_signal(from = &self->signal->shared_pending, mask);
   if (type) *type = from == &self->pending ? PIDTYPE_PID : PIDTYPE_TGID;
   if (sig) collect(from, sig, info);
-  recalc_sigpending();
+  recalc_own_sigpending(self);
   if (!sig) return 0;
   if (in_set(kSigStops, sig)) jobctl_set(self, JOBCTL_STOP_DEQUEUED);
   rearm_timer(self, info);
@@ -207,7 +197,7 @@ Next next_action(task_struct* self, ksignal* ksig) {
       return Next::Again;
     }
     pid_type type = PIDTYPE_PID;
-    ksig->sig = dequeue_synchronous_signal(&ksig->info);
+    ksig->sig = self->pending.signal.sig[0] & kSigSync ? dequeue_synchronous_signal(&ksig->info) : 0;
     if (!ksig->sig) ksig->sig = dequeue_signal(self, self->blocked.sig[0], &ksig->info, &type);
     if (!ksig->sig) return Next::None;
     if (self->ptrace && ksig->sig != SIGKILL) [[unlikely]] {  // step 8

@@ -87,8 +87,7 @@ bool setup_frame(const ksignal& ksig, pt_regs* regs) {
   if (copy_to_user(reinterpret_cast<void*>(place.frame), &frame, size)) return false;
   enter_handler(regs, ksig, place.frame);
   if (self->sas_ss_flags & SS_AUTODISARM) disable_altstack(self);
-  arch::fpu_restore_from_user(0);
-  return true;
+  return true;  // the FPU has been reset by its saving
 }
 
 // S-53.

@@ -124,8 +124,17 @@ SYSCALL_DEFINE2(kill, pid_t, pid, int, sig) {
 
 namespace {
 
+// raise(3): nobody to look for, to ask for permission, or to lose.
+long send_to_self(task_struct* self, int sig, kernel_siginfo* info) {
+  if (!valid_signal(static_cast<unsigned>(sig))) return -EINVAL;
+  if (!sig) return 0;
+  IrqOffSpinGuard guard(self->sighand->siglock);
+  return send_translated_locked(sig, info, self, PIDTYPE_PID, Force::No);
+}
+
 // tgid 0: any. A target that dies meanwhile counts as reached.
 long send_to_thread(pid_t tgid, pid_t pid, int sig, kernel_siginfo* info) {
+  if (pid == own_pid_number(PIDTYPE_PID) && (!tgid || tgid == own_pid_number(PIDTYPE_TGID))) return send_to_self(current, sig, info);
   RcuReadGuard rcu;
   task_struct* p = find_task_by_vpid(pid);
   if (!p || (tgid && pid_vnr(rcu_dereference(p->signal->pids[PIDTYPE_TGID])) != tgid)) return -ESRCH;

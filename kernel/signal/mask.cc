@@ -12,11 +12,11 @@
 namespace {
 
 // siglock held (S-5).
-void set_blocked_locked(task_struct* self, u64 mask) {
+inline void set_blocked_locked(task_struct* self, u64 mask) {
   const u64 newly = mask & ~self->blocked.sig[0];
   if (test_tsk_thread_flag(self, TIF_SIGPENDING) && self->signal->nr_threads != 1) retarget_shared_pending(self, newly);
   self->blocked.sig[0] = mask;
-  recalc_sigpending();
+  recalc_own_sigpending(self);
 }
 
 }  // namespace
