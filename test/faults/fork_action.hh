@@ -15,7 +15,7 @@ bool knows_stage(const char* id);
 bool stage_can_fail(const char* id);
 
 enum class By : unsigned char { Clone3, Clone, Fork, Vfork, KernelThread, UserModeThread };
-enum Parent : unsigned { kPlain = 0, kManyFiles = 1, kManyAreas = 2, kThreaded = 4, kNoSpareFd = 8, kTraced = 16, kInCgroup = 32 };
+enum Parent : unsigned { kPlain = 0, kManyFiles = 1, kManyAreas = 2, kThreaded = 4, kNoSpareFd = 8, kTraced = 16, kInCgroup = 32, kIoPriority = 64 };
 
 inline constexpr int kInit = -1;
 

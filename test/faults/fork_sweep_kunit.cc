@@ -11,6 +11,7 @@
 #include <uapi/linux/wait.h>
 
 #include "fs/vfs/vfs.hh"
+#include "kernel/exit/exit.hh"
 #include "kernel/fork/clone_checks.hh"
 #include "kernel/fork/copy_process.hh"
 #include "kernel/fork/new_task.hh"
@@ -18,6 +19,7 @@
 #include "test/faults/fork_action.hh"
 
 extern "C" {
+long sys_ioprio_set(const pt_regs*);
 long sys_ptrace(const pt_regs*);
 long sys_wait4(const pt_regs*);
 }
@@ -47,6 +49,8 @@ const ForkCase kFlagsAlone[] = {
     {"UNTRACED", CLONE_UNTRACED},
     {"CHILD_SETTID", CLONE_CHILD_SETTID},
     {"IO", CLONE_IO},
+    {"IO of a parent with an I/O priority", CLONE_IO, By::Clone3, kIoPriority},
+    {"nothing, of a parent with an I/O priority", 0, By::Fork, kIoPriority},
     {"CLEAR_SIGHAND", CLONE_CLEAR_SIGHAND},
 };
 
@@ -160,7 +164,7 @@ struct Run {
 
 int sleeping_thread(void* stop) {
   wait_for_completion(static_cast<completion*>(stop));
-  return 0;
+  do_exit(0);  // it has no program to return to
 }
 
 // ---- The tracer ----
@@ -194,6 +198,7 @@ int sweep_parent(void* p) {
   if (c.parent & kManyAreas) KUNIT_EXPECT_EQ(run->test, map_many_areas(), 0l);
   if (c.parent & kManyFiles) KUNIT_EXPECT_EQ(run->test, open_many_files(), 0l);
   if (c.parent & kThreaded) KUNIT_EXPECT_GT(run->test, user_mode_thread(sleeping_thread, &stop, kThread), 0);
+  if (c.parent & kIoPriority) KUNIT_EXPECT_EQ(run->test, faults::call(sys_ioprio_set, 1, 0, 2 << 13 | 4), 0l);
   int cgroup_fd = -1;
   if (c.flags & CLONE_INTO_CGROUP) {
     auto f = filp_open("/cg/child", O_RDONLY | O_DIRECTORY, 0);
@@ -260,6 +265,7 @@ int count_parent(void* p) {
   const ForkCase& c = *run->one;
   if (c.parent & kManyAreas) map_many_areas();
   if (c.parent & kManyFiles) open_many_files();
+  if (c.parent & kIoPriority) faults::call(sys_ioprio_set, 1, 0, 2 << 13 | 4);
   ForkAction action(c);
   for (int i = 0; i < 2; i++) {  // the second time with what the first has cached
     long result;

@@ -96,7 +96,7 @@ void Snapshot::add_task(task_struct* t) {
   add("t.ptraced", length(&t->ptraced));
   ADD(t, vfork_done), ADD(t, set_child_tid), ADD(t, clear_child_tid), ADD(t, worker_private);
   ADD(t, ptracer_cred), ADD(t, real_cred), ADD(t, cred), ADD_BYTES(t, comm);
-  ADD(t, cgroups), ADD(t, frozen);
+  ADD(t, cgroups), ADD(t, frozen), ADD(t, io_context);
   add("css_set.refcount", refcount_read(&t->cgroups->refcount));
   ADD(t, fs), ADD(t, files), ADD(t, nsproxy), ADD(t, signal), ADD(t, sighand);
   ADD(t, sas_ss_sp), ADD(t, sas_ss_size), ADD(t, sas_ss_flags), ADD(t, task_works);
