@@ -107,12 +107,16 @@ Result<void> cgroup_can_fork(task_struct* child, const kernel_clone_args& args, 
     get_css_set(f->cset);
   }
   f->kill_seq = READ_ONCE(f->cset->dfl_cgrp->kill_seq);
-  if (!is_controlled(f->cset)) [[likely]] {
-    if (f->into) child->sched_task_group = nullptr;  // current may be in another
-    return {};
+  Result<void> r;
+  if (fault_here("a controller's refusal")) {
+    r = fail(EAGAIN);
+  } else if (is_controlled(f->cset)) {
+    r = ask_controllers(child, f->cset);
+  } else if (f->into) {
+    child->sched_task_group = nullptr;  // current may be in another
   }
-  auto r = ask_controllers(child, f->cset);
-  if (r) return r;
+  if (r) [[likely]]
+    return r;
   css_set* set = std::exchange(f->cset, nullptr);
   leave(f);
   put_css_set(set);
