@@ -176,6 +176,15 @@ void freezer_trap(task_struct* self) {
   schedule();
 }
 
+// Steps 4 and 5. True: siglock was dropped.
+bool job_control_stop(task_struct* self) {
+  if ((self->jobctl & JOBCTL_STOP_PENDING) && do_signal_stop(0)) return true;
+  if (!(self->jobctl & JOBCTL_TRAP_MASK)) return false;
+  do_jobctl_trap();
+  spin_unlock_irq(&self->sighand->siglock);
+  return true;
+}
+
 // siglock held, and held on return unless Again.
 Next next_action(task_struct* self, ksignal* ksig) {
   if (report_continue_event(self)) return Next::Again;
@@ -186,12 +195,7 @@ Next next_action(task_struct* self, ksignal* ksig) {
       ksig->sig = SIGKILL;
       return Next::Fatal;
     }
-    if ((self->jobctl & JOBCTL_STOP_PENDING) && do_signal_stop(0)) return Next::Again;
-    if (self->jobctl & JOBCTL_TRAP_MASK) {
-      do_jobctl_trap();
-      spin_unlock_irq(&self->sighand->siglock);
-      return Next::Again;
-    }
+    if ((self->jobctl & JOBCTL_PENDING_MASK) && job_control_stop(self)) [[unlikely]] return Next::Again;
     if ((self->jobctl & JOBCTL_TRAP_FREEZE) || self->frozen) [[unlikely]] {
       freezer_trap(self);
       return Next::Again;

@@ -16,6 +16,7 @@ TEST_AREAS = [
     "pid",
     "pipe",
     "printk",
+    "ptrace",
     "rcu",
     "sched",
     "signal",
