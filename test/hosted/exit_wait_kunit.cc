@@ -462,6 +462,36 @@ PROGRAM_CASE(order_of_zombies) {  // spec 21 W-5, W-13
   return 0;
 }
 
+// ---- Tracers (W-8, W-16) ------------------------------------------------------------------------------------------------------------------------
+
+// A process traced by another one than its parent: the tracer has the zombie first, then the parent.
+int stage;
+long seizes(unsigned long arg) {
+  const long pid = static_cast<long>(arg);
+  MUST(sys(__NR_ptrace, 0x4206 /* SEIZE */, pid, 0, 0) == 0);
+  stage = 1;
+  Var<siginfo_t> info;
+  MUST(sys(__NR_waitid, P_PID, pid, info.addr(), WEXITED | WNOWAIT, 0) == 0 && info.get().k.si_status == SIGKILL);
+  stage = 2;
+  while (stage < 3) nap(1);
+  MUST(ends_by(pid, SIGKILL));
+  MUST(wait4(pid).pid == -ECHILD);
+  return 0;
+}
+PROGRAM_CASE(tracers_come_first) {  // spec 21 W-7, W-8, W-14, W-16
+  stage = 0;
+  const long pid = user::fork(waits_for_signals);
+  const long tracer = user::fork(seizes, static_cast<unsigned long>(pid));
+  while (stage < 1) nap(1);
+  kill(pid, SIGKILL);
+  while (stage < 2) nap(1);
+  MUST(wait4(pid, WNOHANG).pid == 0);  // dead, but the tracer's still
+  stage = 3;
+  MUST(ends_by(pid, SIGKILL));
+  MUST(ends_by(tracer, 0));
+  return 0;
+}
+
 kunit_case cases[] = {
     KUNIT_CASE(sigchld_of_an_exit), KUNIT_CASE(sigchld_of_a_kill), KUNIT_CASE(sigchld_of_stops), KUNIT_CASE(blocked_ends_are_one_signal),
     KUNIT_CASE(nocldwait_signals_all_the_same), KUNIT_CASE(a_new_program_gets_sigchld), KUNIT_CASE(an_exec_makes_a_sigchld_child),
@@ -469,7 +499,7 @@ kunit_case cases[] = {
     KUNIT_CASE(death_of_the_creating_thread), KUNIT_CASE(death_signal_is_not_inherited), KUNIT_CASE(subreapers),
     KUNIT_CASE(subreaper_of_those_already_there), KUNIT_CASE(hangups_are_the_kernels), KUNIT_CASE(waitid_writes_six_fields),
     KUNIT_CASE(waitid_arguments), KUNIT_CASE(nonblocking_pidfds), KUNIT_CASE(interrupted_waits), KUNIT_CASE(stops_are_taken_once),
-    KUNIT_CASE(usage_adds_up), KUNIT_CASE(usage_of_a_stopped_one), KUNIT_CASE(order_of_zombies), {},
+    KUNIT_CASE(usage_adds_up), KUNIT_CASE(usage_of_a_stopped_one), KUNIT_CASE(order_of_zombies), KUNIT_CASE(tracers_come_first), {},
 };
 kunit_suite suite = {.name = "exit_wait", .test_cases = cases};
 kunit_test_suite(suite);

@@ -333,6 +333,22 @@ PROGRAM_CASE(faults_cannot_be_blocked) {  // spec 21 S-26
   return 0;
 }
 
+unsigned long fault_address;
+PROGRAM_CASE(tag_bits_of_addresses) {  // spec 21 S-54: this machine has none to hide
+  for (unsigned long flags : {0ul, static_cast<unsigned long>(SA_EXPOSE_TAGBITS)}) {
+    fault_address = 0;
+    const long pid = user::fork([](unsigned long f) -> long {
+      user::sigaction(SIGSEGV, [](int, unsigned long info, unsigned long) {
+        fault_address = reinterpret_cast<unsigned long>(user::peek<siginfo_t>(info).k.si_addr);
+        user::exit(0);
+      }, SA_SIGINFO | f);
+      return user::peek<int>(0x7f0012345008);
+    }, flags);
+    MUST(ends_by(pid, 0) && fault_address == 0x7f0012345008);
+  }
+  return 0;
+}
+
 long handler_without_stack(unsigned long sig) {
   user::sigaction(static_cast<int>(sig), note);
   user::sigaction(SIGSEGV, note);
@@ -639,7 +655,7 @@ kunit_case cases[] = {
     KUNIT_CASE(stop_and_cont_cancel), KUNIT_CASE(cont_continues_in_any_case), KUNIT_CASE(group_signals_go_round),
     KUNIT_CASE(shared_signals_wait_for_a_taker), KUNIT_CASE(core_signals_end_all_threads), KUNIT_CASE(running_threads_hear),
     KUNIT_CASE(kill_targets), KUNIT_CASE(strangers_may_not), KUNIT_CASE(kill_minus_one_spares_the_caller),
-    KUNIT_CASE(faults_cannot_be_blocked), KUNIT_CASE(no_room_for_a_frame), KUNIT_CASE(segv_on_the_alternate_stack),
+    KUNIT_CASE(faults_cannot_be_blocked), KUNIT_CASE(tag_bits_of_addresses), KUNIT_CASE(no_room_for_a_frame), KUNIT_CASE(segv_on_the_alternate_stack),
     KUNIT_CASE(no_restorer), KUNIT_CASE(order_of_delivery), KUNIT_CASE(resethand_and_nodefer), KUNIT_CASE(registers_of_a_handler),
     KUNIT_CASE(sigreturn_of_nothing), KUNIT_CASE(altstack_rules), KUNIT_CASE(autodisarm), KUNIT_CASE(altstack_overflow),
     KUNIT_CASE(a_namespaces_init), KUNIT_CASE(exec_keeps_the_protection), KUNIT_CASE(an_init_dies_of_its_fault),

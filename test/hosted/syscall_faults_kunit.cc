@@ -202,6 +202,19 @@ SWEEP(queued_signal, user::sigaction(40, nothing); struct Info { int si[32]; }; 
       return sweep([&] { return sys(__NR_rt_sigqueueinfo, sys(__NR_getpid), 40, v.addr()); });)
 SWEEP(posix_timer, Var<int> id; return sweep([&] { return sys(__NR_timer_create, 1, 0, id.addr()); },
                                             [&](long) { sys(__NR_timer_delete, id.get()); });)
+SWEEP(cpu_timer, Var<int> id; struct Setting { long s[4]; }; Var<Setting> at(Setting{{0, 1, 0, 1}}); return sweep([&] {
+        long r = sys(__NR_timer_create, 2, 0, id.addr());
+        return r ? r : sys(__NR_timer_settime, id.get(), 0, at.addr(), 0);
+      }, [&](long) { sys(__NR_timer_delete, id.get()); });)
+SWEEP(proc_timers, Str at("/mnt/self/timers"); Str dir("/mnt"); Str type("proc"); sys(__NR_mkdir, dir.addr(), 0755);
+      sys(__NR_mount, type.addr(), dir.addr(), type.addr(), 0, 0); Var<int> id; sys(__NR_timer_create, 1, 0, id.addr());
+      unsigned long room = user::map(4096); long r = sweep([&] {
+        long fd = sys(__NR_open, at.addr(), O_RDONLY, 0);
+        if (fd < 0) return fd == -ENOENT ? long{-ENOMEM} : fd;
+        long n = sys(__NR_read, fd, room, 4096);
+        close(fd);
+        return n;
+      }); sys(__NR_timer_delete, id.get()); sys(__NR_umount2, dir.addr(), 0); return r;)
 SWEEP(timerfd_and_signalfd, Var<unsigned long> mask(1ul << 9); return sweep([&] {
         long t = sys(__NR_timerfd_create, 1, 0);
         if (t < 0) return t;
@@ -255,7 +268,7 @@ kunit_case cases[] = {
     KUNIT_CASE(mmap_and_munmap), KUNIT_CASE(populated_mmap), KUNIT_CASE(splitting_mprotect), KUNIT_CASE(splitting_munmap),
     KUNIT_CASE(mremap), KUNIT_CASE(brk), KUNIT_CASE(memfd), KUNIT_CASE(shared_mapping),
     KUNIT_CASE(fork_and_wait), KUNIT_CASE(vfork_and_wait), KUNIT_CASE(pidfd), KUNIT_CASE(signal_to_self),
-    KUNIT_CASE(queued_signal), KUNIT_CASE(posix_timer), KUNIT_CASE(timerfd_and_signalfd), KUNIT_CASE(groups),
+    KUNIT_CASE(queued_signal), KUNIT_CASE(posix_timer), KUNIT_CASE(cpu_timer), KUNIT_CASE(proc_timers), KUNIT_CASE(timerfd_and_signalfd), KUNIT_CASE(groups),
     KUNIT_CASE(new_credentials), KUNIT_CASE(affinity), KUNIT_CASE(execve), {},
 };
 kunit_suite suite = {.name = "syscall_faults", .test_cases = cases, .world = {.cpus = 1}};

@@ -112,6 +112,33 @@ PROCESS_CASE(order_of_delivery) {
   return 0;
 }
 
+PROCESS_CASE(queues_of_threads_and_processes) {  // spec 21 S-10
+  catch_signal(SIGUSR1);
+  block(~0ull);
+  sigpending *own = &current->pending, *shared = &current->signal->shared_pending;
+  MUST(!send_self(SIGUSR1, PIDTYPE_PID) && sigismember(&own->signal, SIGUSR1) && !sigismember(&shared->signal, SIGUSR1));
+  kernel_siginfo got;
+  MUST(take(&got) == SIGUSR1);
+  for (pid_type type : {PIDTYPE_TGID, PIDTYPE_PGID, PIDTYPE_MAX}) {
+    MUST(!send_self(SIGUSR1, type) && !sigismember(&own->signal, SIGUSR1) && sigismember(&shared->signal, SIGUSR1));
+    MUST(take(&got) == SIGUSR1);
+  }
+  return 0;
+}
+
+// What a signal does to others of the group comes first, then whether it counts, then whether it is there already, then the entry.
+PROCESS_CASE(order_of_sending) {  // spec 21 S-11, S-13, S-15
+  block(~0ull & ~sig_bit(SIGCONT));
+  MUST(!send_self(SIGTSTP, PIDTYPE_TGID) && pending(SIGTSTP));
+  MUST(!send_self(SIGCONT, PIDTYPE_TGID) && !pending(SIGCONT) && !pending(SIGTSTP));  // ignored, but the stop is off
+  const long charged = get_rlimit_value(current->cred->ucounts, UCOUNT_RLIMIT_SIGPENDING);
+  MUST(!send_self(SIGUSR1, PIDTYPE_TGID) && !send_self(SIGUSR1, PIDTYPE_TGID));
+  MUST(get_rlimit_value(current->cred->ucounts, UCOUNT_RLIMIT_SIGPENDING) == charged + 1);
+  kernel_siginfo got;
+  MUST(take(&got) == SIGUSR1);
+  return 0;
+}
+
 PROCESS_CASE(queue_limit) {  // spec 21 S-17
   catch_signal(SIGRTMIN);
   catch_signal(SIGUSR1);
@@ -373,7 +400,7 @@ static_assert(sizeof(kernel_siginfo_t) == 48 && sizeof(siginfo_t) == 128);
 
 kunit_case cases[] = {
     KUNIT_CASE(default_actions), KUNIT_CASE(default_action_of_each), KUNIT_CASE(standard_signals_do_not_queue),
-    KUNIT_CASE(realtime_signals_queue_in_order), KUNIT_CASE(order_of_delivery), KUNIT_CASE(queue_limit),
+    KUNIT_CASE(realtime_signals_queue_in_order), KUNIT_CASE(order_of_delivery), KUNIT_CASE(queues_of_threads_and_processes), KUNIT_CASE(order_of_sending), KUNIT_CASE(queue_limit),
     KUNIT_CASE(kernel_signals_pass_the_limit), KUNIT_CASE(charges_are_given_back), KUNIT_CASE(ignored_signals_are_not_queued),
     KUNIT_CASE(an_init_is_protected), KUNIT_CASE(an_init_dies_of_its_own_fault), KUNIT_CASE(a_blocked_fault_kills),
     KUNIT_CASE(cont_removes_stops), KUNIT_CASE(handlers_are_returned), KUNIT_CASE(resethand), KUNIT_CASE(blocked_signals_wait),
