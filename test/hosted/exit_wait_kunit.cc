@@ -9,6 +9,8 @@
 #include <uapi/linux/sched.h>
 #include <uapi/linux/wait.h>
 
+#include "kernel/pid/pid.hh"
+#include "kernel/sched/sched.hh"
 #include "test/hosted/program.hh"
 
 namespace {
@@ -492,6 +494,45 @@ PROGRAM_CASE(tracers_come_first) {  // spec 21 W-7, W-8, W-14, W-16
   return 0;
 }
 
+// A namespace's init waits for everybody in it, also for a task that somebody outside put there and has not reaped yet.
+long sits_in_namespace(unsigned long) {
+  stage = 1;
+  while (stage < 2) nap(1);
+  return 5;
+}
+PROGRAM_CASE(init_outlasts_the_injected) {  // spec 21
+  stage = 0;
+  const long init = user::clone(CLONE_NEWPID | SIGCHLD, 0, sits_in_namespace);
+  MUST(init > 0);
+  while (stage < 1) nap(1);
+  const long fd = sys(__NR_pidfd_open, init, 0);
+  MUST(sys(__NR_setns, fd, CLONE_NEWPID) == 0);
+  const long injected = user::fork(waits_for_signals);  // in there, but ours
+  MUST(injected > 0);
+  stage = 2;
+  Var<siginfo_t> info;
+  MUST(sys(__NR_waitid, P_PID, injected, info.addr(), WEXITED | WNOWAIT, 0) == 0 && info.get().k.si_status == SIGKILL);
+  nap(5);
+  MUST(wait4(init, WNOHANG).pid == 0);
+  MUST(user::fork(exits_with) == -ENOMEM);  // nobody enters any more
+  MUST(ends_by(injected, SIGKILL));
+  MUST(ends_by(init, exited(5)));
+  return 0;
+}
+
+// A zombie has no memory any more, though it ran on the page tables till its last switch.
+void zombies_have_no_memory(kunit* test) {  // spec 21 X-8
+  const long pid = user::start_process(exits_with, 3);
+  task_struct* t = find_get_task_by_vpid(static_cast<int>(pid));
+  KUNIT_ASSERT_NOT_NULL(test, t);
+  while (!READ_ONCE(t->exit_state)) schedule_timeout_uninterruptible(1);
+  KUNIT_EXPECT_NULL(test, t->mm);
+  wait_task_inactive(t, 0);
+  KUNIT_EXPECT_NULL(test, t->active_mm);
+  KUNIT_EXPECT_EQ(test, user::wait_process(pid), long{exited(3)});
+  put_task_struct(t);
+}
+
 kunit_case cases[] = {
     KUNIT_CASE(sigchld_of_an_exit), KUNIT_CASE(sigchld_of_a_kill), KUNIT_CASE(sigchld_of_stops), KUNIT_CASE(blocked_ends_are_one_signal),
     KUNIT_CASE(nocldwait_signals_all_the_same), KUNIT_CASE(a_new_program_gets_sigchld), KUNIT_CASE(an_exec_makes_a_sigchld_child),
@@ -499,7 +540,8 @@ kunit_case cases[] = {
     KUNIT_CASE(death_of_the_creating_thread), KUNIT_CASE(death_signal_is_not_inherited), KUNIT_CASE(subreapers),
     KUNIT_CASE(subreaper_of_those_already_there), KUNIT_CASE(hangups_are_the_kernels), KUNIT_CASE(waitid_writes_six_fields),
     KUNIT_CASE(waitid_arguments), KUNIT_CASE(nonblocking_pidfds), KUNIT_CASE(interrupted_waits), KUNIT_CASE(stops_are_taken_once),
-    KUNIT_CASE(usage_adds_up), KUNIT_CASE(usage_of_a_stopped_one), KUNIT_CASE(order_of_zombies), KUNIT_CASE(tracers_come_first), {},
+    KUNIT_CASE(usage_adds_up), KUNIT_CASE(usage_of_a_stopped_one), KUNIT_CASE(order_of_zombies), KUNIT_CASE(tracers_come_first),
+    KUNIT_CASE(init_outlasts_the_injected), KUNIT_CASE(zombies_have_no_memory), {},
 };
 kunit_suite suite = {.name = "exit_wait", .test_cases = cases};
 kunit_test_suite(suite);
