@@ -128,11 +128,16 @@ struct sched_rt_entity {
 	unsigned short on_rq, on_list;
 };
 struct sched_dl_entity {
-	struct rb_node rb_node;
-	u64 dl_runtime, dl_deadline, dl_period, dl_bw, dl_density;
-	s64 runtime;
-	u64 deadline;
+	struct rb_node rb_node; /* clear: not queued */
+	u64 dl_runtime, dl_deadline, dl_period, dl_bw, dl_density; /* as asked for, and the ratios */
+	s64 runtime;  /* left of this instance; below 0: debt */
+	u64 deadline; /* of this instance, on the rq's clock */
+	u64 admitted_bw; /* what the root domain set aside for it; SchedState::dl_lock */
 	unsigned flags;
+	/* The last two: its bandwidth is in this_bw and in running_bw of its CPU. */
+	unsigned throttled : 1, yielded : 1, overrun : 1, counted : 1, contending : 1;
+	struct list_head inactive_node;
+	struct hrtimer dl_timer, inactive_timer;
 };
 struct sigpending { struct list_head list; sigset_t signal; };
 struct restart_block {

@@ -36,16 +36,6 @@ task_struct* movable_task(rq* from, unsigned cpu) {
   return nullptr;
 }
 
-// Both rqs locked, both clocks updated.
-bool move_one(rq* from, rq* to) {
-  task_struct* p = movable_task(from, to->cpu);
-  if (!p) return false;
-  deactivate_task(from, p, DEQUEUE_NOCLOCK);
-  set_task_cpu(p, to->cpu);
-  activate_task(to, p, ENQUEUE_NOCLOCK);
-  return true;
-}
-
 // r locked, dropped for a moment perhaps. Takes one task off a CPU with at least min_tasks fair ones.
 bool pull_one(rq* r, unsigned min_tasks) {
   rq* busiest = busiest_rq(r->cpu, min_tasks);
@@ -53,9 +43,9 @@ bool pull_one(rq* r, unsigned min_tasks) {
   double_lock_rq(r, busiest);
   bool moved = false;
   if (busiest->cfs.h_nr_running >= min_tasks) {
-    update_rq_clock(r);
-    update_rq_clock(busiest);
-    moved = move_one(busiest, r);
+    task_struct* p = movable_task(busiest, r->cpu);
+    if (p) pull_task(busiest, p, r);
+    moved = p;
   }
   raw_spin_unlock(&busiest->lock);
   return moved;

@@ -5,6 +5,7 @@
 
 #include "kernel/fork/fork.hh"
 #include "kernel/pid/pid.hh"
+#include "kernel/sched/dl.hh"
 #include "kernel/sched/fair.hh"
 #include "kernel/sched/hooks.hh"
 #include "kernel/signal/signal.hh"
@@ -120,14 +121,16 @@ inline void finish_task_switch(task_struct* prev) {
   unsigned prev_state = READ_ONCE(prev->__state);
   task_struct* leaving = r->push_task;
   r->push_task = nullptr;
-  bool rt_waits = r->rt.nr_running > 1;
+  bool rt_waits = r->rt.nr_running > 1 || r->dl.nr_running > 1 || (r->rt.nr_running && r->dl.nr_running);
   // Pairs with the acquire in try_to_wake_up: who sees 0 sees the whole saved context (C-36, S-44).
   smp_store_release(&prev->on_cpu, 0);
   raw_spin_unlock(&r->lock);
   if (leaving) [[unlikely]]
     push_away(r, leaving);
-  if (rt_waits) [[unlikely]]
+  if (rt_waits) [[unlikely]] {
+    dl_kick(r);
     rt_kick(r);
+  }
   local_irq_enable();
   if (mm) mmdrop(mm);
   if (prev_state == TASK_DEAD) [[unlikely]]
@@ -161,8 +164,10 @@ void __schedule(Mode mode) {
     try_to_block(r, prev, prev_state);
     switch_count = &prev->nvcsw;
   }
-  if (READ_ONCE(sched_state->rt_overloaded)) [[unlikely]]
+  if (READ_ONCE(sched_state->rt_overloaded) | READ_ONCE(sched_state->dl_overloaded)) [[unlikely]] {
+    dl_pull(r);
     rt_pull(r);
+  }
   if (r->push_curr) [[unlikely]]
     detach_curr(r, prev);
 
@@ -330,6 +335,7 @@ void scheduler_tick() {
   update_rq_clock(r);
   r->curr->sched_class->task_tick(r, r->curr);
   raw_spin_unlock(&r->lock);
+  dl_tick_signals(r->curr);
   load_average_tick();
   balance_tick(r);
 }

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "init/report.hh"
+#include "kernel/sched/dl.hh"
 #include "kernel/sched/loadavg.hh"
 #include "kernel/sched/params.hh"
 
@@ -29,6 +30,7 @@ void sched_init() {
   s.rr_slice = 100 * HZ / 1000;
   s.load_next = jiffies + kLoadFreq;
   raw_spin_lock_init(&s.load_lock);
+  raw_spin_lock_init(&s.dl_lock);
   mutex_init(&s.groups_lock);
   unsigned cpu;
   for_each_possible_cpu(cpu) {
@@ -41,6 +43,7 @@ void sched_init() {
 
 // While timers still work: a throttled real-time queue waits for the end of its period.
 void sched_quiesce() {
+  dl_quiesce();
   unsigned cpu;
   for_each_possible_cpu(cpu)
     if (cpu_rq(cpu)->rt_period_timer.function) hrtimer_cancel(&cpu_rq(cpu)->rt_period_timer);
@@ -52,6 +55,7 @@ void sched_exit(LeakReport& report) {
   for_each_possible_cpu(cpu) {
     rq* r = cpu_rq(cpu);
     report.expect_zero("tasks in a run queue", r->nr_running);
+    report.expect_zero("deadline bandwidth of a CPU", static_cast<long>(r->dl.bw.this_bw | r->dl.bw.running_bw));
     if (!list_empty(&r->cfs_tasks)) report.finding("CPU %u: fair tasks on the list", cpu);
     if (!list_empty(&r->leaf_cfs_rqs)) report.finding("CPU %u: a group's queue is left", cpu);
     report.expect_zero("weight in a fair queue", static_cast<long>(r->cfs.load.weight));
@@ -60,6 +64,7 @@ void sched_exit(LeakReport& report) {
     uninterruptible += r->nr_uninterruptible;
     iowait += atomic_read(&r->nr_iowait);
   }
+  report.expect_zero("admitted deadline bandwidth", static_cast<long>(sched_state->dl_admitted.total));
   if (!list_empty(&sched_state->groups)) report.finding("task groups are left");
   report.expect_zero("uninterruptible sleepers", uninterruptible);
   report.expect_zero("tasks in I/O wait", iowait);
@@ -83,6 +88,7 @@ void init_idle(task_struct* idle, unsigned cpu) {
   set_load_weight(idle);
   idle->sched_class = &idle_sched_class;
   INIT_LIST_HEAD(&idle->se.group_node);
+  init_dl_task(idle);
   idle->se.cfs_rq = &r->cfs;
   cpumask_clear(&idle->cpus_mask);
   cpumask_set_cpu(cpu, &idle->cpus_mask);

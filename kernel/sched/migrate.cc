@@ -4,6 +4,7 @@
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 
+#include "kernel/sched/dl.hh"
 #include "kernel/sched/fair.hh"
 
 // S-6: two rq locks in CPU order.
@@ -17,6 +18,14 @@ bool double_lock_rq(rq* mine, rq* other) {
   raw_spin_lock(&other->lock);
   raw_spin_lock_nested(&mine->lock, 1);
   return true;
+}
+
+void pull_task(rq* from, task_struct* p, rq* to) {
+  update_rq_clock(from);
+  update_rq_clock(to);
+  deactivate_task(from, p, DEQUEUE_NOCLOCK);
+  set_task_cpu(p, to->cpu);
+  activate_task(to, p, ENQUEUE_NOCLOCK);
 }
 
 static void attach(rq* to, task_struct* p) {
@@ -70,6 +79,7 @@ Result<void> set_cpus_allowed_ptr(task_struct* p, const cpumask_t* mask) {
   {
     TaskRqGuard g(p);
     if (cpumask_equal(&p->cpus_mask, mask)) return {};
+    if (dl_refuses_affinity(p, mask)) return fail(EBUSY);
     if (!cpumask_intersects(valid, mask)) return fail(EINVAL);
     update_rq_clock(g.r);
     store_mask(p, mask);

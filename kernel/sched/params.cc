@@ -5,13 +5,17 @@
 #include <linux/kernel.h>
 
 #include "kernel/cred/cred.hh"
+#include "kernel/sched/dl.hh"
 #include "kernel/sched/fair_load.hh"
 
 // S-1.
 int normal_prio(const task_struct* p) {
+  if (p->policy == SCHED_DEADLINE) return MAX_DL_PRIO - 1;
   return rt_policy(p->policy) ? MAX_RT_PRIO - 1 - static_cast<int>(p->rt_priority) : p->static_prio;
 }
-const sched_class* class_of_prio(int prio) { return rt_prio(prio) ? &rt_sched_class : &fair_sched_class; }
+const sched_class* class_of_prio(int prio) {
+  return dl_prio(prio) ? &dl_sched_class : rt_prio(prio) ? &rt_sched_class : &fair_sched_class;
+}
 
 static load_weight weight_of(const task_struct* p) {
   return p->policy == SCHED_IDLE ? weight_of_idle() : weight_of_nice(task_nice(p));
@@ -28,7 +32,7 @@ void set_load_weight(task_struct* p) {
 // ---- New tasks ----------------------------------------------------------------------------------------------------
 
 static void reset_on_fork(task_struct* child) {
-  if (rt_policy(child->policy)) {
+  if (rt_policy(child->policy) || child->policy == SCHED_DEADLINE) {
     child->policy = SCHED_NORMAL;
     child->static_prio = DEFAULT_PRIO;
     child->rt_priority = 0;
@@ -50,6 +54,7 @@ Result<void> sched_fork(task_struct* child, u64) {
   child->se = {};
   child->se.load = {load, inverse};
   INIT_LIST_HEAD(&child->se.group_node);
+  init_dl_task(child);
   child->rt = {};
   INIT_LIST_HEAD(&child->rt.run_list);
   child->rt.time_slice = sched_state->rr_slice;
@@ -63,6 +68,7 @@ Result<void> sched_fork(task_struct* child, u64) {
   child->prio = current->normal_prio;  // a boost is not inherited
   if (child->sched_reset_on_fork) [[unlikely]]
     reset_on_fork(child);
+  if (dl_prio(child->prio)) return fail(EAGAIN);  // D-2
   child->sched_class = class_of_prio(child->prio);
   return {};
 }
@@ -150,6 +156,7 @@ static bool needs_privilege(const task_struct* p, const SchedRequest& q) {
     if (q.policy != p->policy && !limit) return true;
     if (q.rt_priority > p->rt_priority && q.rt_priority > limit) return true;
   }
+  if (q.policy == SCHED_DEADLINE) return true;
   if (p->policy == SCHED_IDLE && q.policy != SCHED_IDLE &&
       20 - task_nice(p) > static_cast<long>(rlimit_of(p, RLIMIT_NICE)))
     return true;
@@ -160,6 +167,9 @@ static bool needs_privilege(const task_struct* p, const SchedRequest& q) {
 static bool changes_nothing(const task_struct* p, const SchedRequest& q) {
   if (q.policy != p->policy) return false;
   if (fair_policy(q.policy)) return q.nice == task_nice(p);
+  if (q.policy == SCHED_DEADLINE)
+    return q.runtime == p->dl.dl_runtime && q.deadline == p->dl.dl_deadline && (q.period ? q.period : q.deadline) == p->dl.dl_period &&
+           q.dl_flags == p->dl.flags;
   return q.rt_priority == p->rt_priority;
 }
 
@@ -169,7 +179,9 @@ Result<void> __sched_setscheduler(task_struct* p, SchedRequest q, SchedCaller ca
     q.policy = p->policy;
     q.reset_on_fork = p->sched_reset_on_fork;
   }
-  if (!fair_policy(q.policy) && !rt_policy(q.policy)) return fail(EINVAL);
+  const bool deadline = q.policy == SCHED_DEADLINE;
+  if (!fair_policy(q.policy) && !rt_policy(q.policy) && !deadline) return fail(EINVAL);
+  if (deadline && !dl::valid(q.runtime, q.deadline, q.period)) return fail(EINVAL);
   if (q.rt_priority > MAX_RT_PRIO - 1) return fail(EINVAL);
   if (rt_policy(q.policy) != (q.rt_priority != 0)) return fail(EINVAL);
   if (caller == SchedCaller::User && needs_privilege(p, q) && !capable(CAP_SYS_NICE)) return fail(EPERM);
@@ -178,9 +190,13 @@ Result<void> __sched_setscheduler(task_struct* p, SchedRequest q, SchedCaller ca
     p->sched_reset_on_fork = q.reset_on_fork;
     return {};
   }
-  int prio = rt_policy(q.policy) ? MAX_RT_PRIO - 1 - static_cast<int>(q.rt_priority)
-             : fair_policy(q.policy) && !rt_policy(q.policy) ? NICE_TO_PRIO(q.nice) : p->prio;
+  if (deadline && !cpumask_subset(cpu_active_mask, p->cpus_ptr)) return fail(EPERM);  // D-2
+  TRY(dl_admit(p, deadline ? dl::to_ratio(q.period ? q.period : q.deadline, q.runtime) : 0));
+  const int prio = deadline              ? MAX_DL_PRIO - 1
+                   : rt_policy(q.policy) ? MAX_RT_PRIO - 1 - static_cast<int>(q.rt_priority)
+                                         : NICE_TO_PRIO(q.nice);
   ParamChange change(p, prio);
+  if (deadline) dl_set_params(p, q.runtime, q.deadline, q.period, q.dl_flags);
   p->sched_reset_on_fork = q.reset_on_fork;
   WRITE_ONCE(p->policy, q.policy);
   if (fair_policy(q.policy)) WRITE_ONCE(p->static_prio, NICE_TO_PRIO(q.nice));

@@ -9,9 +9,11 @@ struct SchedRequest {
   int nice = 0;
   unsigned rt_priority = 0;
   bool reset_on_fork = false;
+  u64 runtime = 0, deadline = 0, period = 0;  // SCHED_DEADLINE, ns
+  unsigned dl_flags = 0;                      // SCHED_FLAG_RECLAIM, SCHED_FLAG_DL_OVERRUN
 };
 enum class SchedCaller : unsigned char { User, Kernel };  // Kernel: no privilege asked
-// May not be called with locks held. EINVAL, EPERM.
+// May not be called with locks held. EINVAL, EPERM, EBUSY.
 Result<void> __sched_setscheduler(task_struct* p, SchedRequest request, SchedCaller caller);
 
 bool can_nice(const task_struct* p, int nice);

@@ -9,6 +9,7 @@
 
 #include "arch/contract/arch.hh"
 #include "kernel/sched/cfs_queue.hh"
+#include "kernel/sched/dl_queue.hh"
 #include "kernel/sched/rt_bandwidth.hh"
 #include "kernel/sched/rt_queue.hh"
 #include "kernel/sched/sched.hh"
@@ -33,6 +34,8 @@ struct alignas(64) rq {
   cfs_rq cfs;
   list_head cfs_tasks{&cfs_tasks, &cfs_tasks};        // all fair tasks queued here, the one that ran last first
   list_head leaf_cfs_rqs{&leaf_cfs_rqs, &leaf_cfs_rqs};  // groups' queues that have load, children before parents
+  dl_rq dl;
+  u64 dl_earliest = 0;        // deadline of the first in dl, low bit set; 0: none. Read without the lock as a hint
   rt_rq rt;                   // while throttled its tasks are not counted in nr_running
   RtBandwidth rt_bandwidth;
   hrtimer rt_period_timer;    // started when throttled: this CPU may have nothing else to wake it
@@ -62,9 +65,9 @@ struct sched_class {
   unsigned (*get_rr_interval)(rq*, task_struct*);  // jiffies
   void (*update_curr)(rq*);
 };
-extern const sched_class rt_sched_class, fair_sched_class, idle_sched_class;
-// Best first. Stop and deadline have no class yet: nothing can enter them (sched_setscheduler answers EINVAL).
-inline constexpr const sched_class* kSchedClasses[] = {&rt_sched_class, &fair_sched_class, &idle_sched_class};
+extern const sched_class dl_sched_class, rt_sched_class, fair_sched_class, idle_sched_class;
+// Best first. There is no stop class: what it would do to a running task its own CPU does at its next switch (migrate.cc).
+inline constexpr const sched_class* kSchedClasses[] = {&dl_sched_class, &rt_sched_class, &fair_sched_class, &idle_sched_class};
 
 struct SchedState {
   rq* rqs[NR_CPUS] = {};
@@ -72,6 +75,10 @@ struct SchedState {
   // CPUs whose current task is idle. Set and cleared by the CPU itself; others read it as a hint.
   alignas(64) unsigned long idle_cpus = 0;
   unsigned long rt_overloaded = 0;  // CPUs on which a real-time task waits behind another. Written under that rq's lock
+  unsigned long dl_overloaded = 0;  // the same for deadline tasks
+  raw_spinlock_t dl_lock;        // the three below; nests inside rq locks
+  dl::Admission dl_admitted;
+  list_head dl_inactive{&dl_inactive, &dl_inactive};  // sched_dl_entity::inactive_node: their inactive_timer runs
   unsigned rr_slice;             // jiffies
   unsigned long next_blocked_update = 0;  // jiffies: when a busy CPU lets the load of idle ones fade. A hint, raced for
   mutex groups_lock;             // the tree of task groups, their shares
@@ -95,7 +102,8 @@ inline bool fair_policy(unsigned policy) {
   return policy == SCHED_NORMAL || policy == SCHED_BATCH || policy == SCHED_IDLE;
 }
 inline bool rt_policy(unsigned policy) { return policy == SCHED_FIFO || policy == SCHED_RR; }
-inline bool rt_prio(int prio) { return prio < MAX_RT_PRIO; }
+inline bool dl_prio(int prio) { return prio < 0; }
+inline bool rt_prio(int prio) { return prio < MAX_RT_PRIO; }  // or better
 
 // rq lock held; others read the count as a hint.
 inline void add_nr_running(rq* r, int n) { WRITE_ONCE(r->nr_running, r->nr_running + n); }
@@ -133,11 +141,13 @@ bool double_lock_rq(rq* this_rq, rq* other);
 
 // ---- kernel/sched/migrate.cc, balance.cc --------------------------------------------------------------------------
 void push_away(rq* from, task_struct* p);          // p is MIGRATING, not running, no rq lock held, interrupts off
+void pull_task(rq* from, task_struct* p, rq* to);  // both locked; p queued on from, not running
 void move_queued_task(rq* from, task_struct* p, unsigned to);  // from locked on entry and exit, may be dropped between
 bool newidle_pull(rq* r);                          // rq lock held, may be dropped; true: something is runnable now
 void balance_tick(rq* r);                          // rq lock held, may be dropped
 unsigned idlest_cpu(const task_struct* p, unsigned prefer);
 void load_average_tick();
+void rt_charge(rq* r, u64 ns);  // deadline tasks' time counts against the real-time share
 void rt_pull(rq* r);
 void rt_kick(rq* r);
 

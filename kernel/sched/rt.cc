@@ -38,6 +38,14 @@ __cold void throttle(rq* r) {
   }
   hrtimer_start(&r->rt_period_timer, static_cast<ktime_t>(r->rt_bandwidth.next_period()), HRTIMER_MODE_ABS_PINNED_HARD);
 }
+}  // namespace
+
+void rt_charge(rq* r, u64 ns) {
+  if (r->rt_bandwidth.active && r->rt_bandwidth.charge(ns, r->clock)) throttle(r);
+}
+
+namespace {
+
 // The running time of every class is kept in se.
 void update_curr_rt(rq* r) {
   task_struct* p = r->curr;

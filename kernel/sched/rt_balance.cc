@@ -30,19 +30,13 @@ int running_prio(unsigned cpu) {
 
 // r's lock is held, and dropped for moments. Called before r picks, so that what comes is considered.
 void rt_pull(rq* r) {
-  if (r->rt_bandwidth.throttled || !r->online) return;
+  if (r->rt_bandwidth.throttled || !r->online || r->dl.nr_running) return;
   unsigned long others = READ_ONCE(sched_state->rt_overloaded) & ~(1ul << r->cpu);
   for (; others; others &= others - 1) {
     rq* from = cpu_rq(static_cast<unsigned>(__builtin_ctzl(others)));
     double_lock_rq(r, from);
     task_struct* p = first_waiting(from, r->rt.best(), [r](task_struct* t) { return is_cpu_allowed(t, r->cpu); });
-    if (p) {
-      update_rq_clock(from);
-      update_rq_clock(r);
-      deactivate_task(from, p, DEQUEUE_NOCLOCK);
-      set_task_cpu(p, r->cpu);
-      activate_task(r, p, ENQUEUE_NOCLOCK);
-    }
+    if (p) pull_task(from, p, r);
     raw_spin_unlock(&from->lock);
   }
 }

@@ -9,6 +9,7 @@
 #include "kernel/cred/cred.hh"
 #include "kernel/cred/user_namespace.hh"
 #include "kernel/pid/pid.hh"
+#include "kernel/sched/dl.hh"
 #include "kernel/sched/params.hh"
 #include "kernel/sync/guards.hh"
 #include "mm/uaccess.hh"
@@ -130,10 +131,18 @@ SYSCALL_DEFINE3(sched_setattr, pid_t, pid, sched_attr*, uattr, unsigned, flags) 
   SchedRequest q{.policy = attr.sched_flags & kFlagKeepPolicy ? kKeepPolicy : attr.sched_policy,
                  .nice = attr.sched_nice,
                  .rt_priority = attr.sched_priority,
-                 .reset_on_fork = (attr.sched_flags & kFlagResetOnFork) != 0};
+                 .reset_on_fork = (attr.sched_flags & kFlagResetOnFork) != 0,
+                 .runtime = attr.sched_runtime,
+                 .deadline = attr.sched_deadline,
+                 .period = attr.sched_period,
+                 .dl_flags = static_cast<unsigned>(attr.sched_flags) & (SCHED_FLAG_RECLAIM | SCHED_FLAG_DL_OVERRUN)};
   if (attr.sched_flags & kFlagKeepParams) {
     q.nice = task_nice(p.get());
     q.rt_priority = p->rt_priority;
+    q.runtime = p->dl.dl_runtime;
+    q.deadline = p->dl.dl_deadline;
+    q.period = p->dl.dl_period;
+    q.dl_flags = p->dl.flags;
   }
   return to_abi(__sched_setscheduler(p.get(), q, SchedCaller::User));
 }
@@ -159,7 +168,12 @@ SYSCALL_DEFINE4(sched_getattr, pid_t, pid, sched_attr*, uattr, unsigned, usize, 
   if (!p) return -ESRCH;
   sched_attr attr = {.size = min_t(u32, usize, sizeof(attr)), .sched_policy = p->policy};
   if (p->sched_reset_on_fork) attr.sched_flags |= kFlagResetOnFork;
-  if (rt_policy(p->policy))
+  if (p->policy == SCHED_DEADLINE) {
+    attr.sched_flags |= p->dl.flags;
+    attr.sched_runtime = p->dl.dl_runtime;
+    attr.sched_deadline = p->dl.dl_deadline;
+    attr.sched_period = p->dl.dl_period;
+  } else if (rt_policy(p->policy))
     attr.sched_priority = p->rt_priority;
   else
     attr.sched_nice = task_nice(p.get());

@@ -136,9 +136,12 @@ void sched_move_task(task_struct* p, task_group* to) {
   if (running) p->sched_class->put_prev_task(r, p);
   sched_change_group(p, to);
   if (queued) p->sched_class->enqueue_task(r, p, flags);
-  if (!running) return;
-  p->sched_class->set_next_task(r, p);
-  resched_curr(r);  // its new group may be throttled
+  if (running) {
+    p->sched_class->set_next_task(r, p);
+    resched_curr(r);  // its new group may be throttled
+  } else if (queued) {
+    check_preempt_curr(r, p, 0);  // its old one may have been, and the CPU idle
+  }
 }
 
 // ---- Weights (F-47, F-50) -----------------------------------------------------------------------------------------------

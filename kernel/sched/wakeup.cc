@@ -4,6 +4,7 @@
 #include <linux/sched/wake_q.h>
 
 #include "kernel/entry/rseq.hh"
+#include "kernel/sched/dl.hh"
 #include "kernel/sched/fair.hh"
 #include "kernel/sched/task_group.hh"
 
@@ -96,10 +97,12 @@ void wake_asleep(task_struct* p, int wake_flags) {
   activate_task(r, p, ENQUEUE_WAKEUP | ENQUEUE_NOCLOCK | (wake_flags & WF_MIGRATED ? ENQUEUE_MIGRATED : 0));
   check_preempt_curr(r, p, wake_flags);
   WRITE_ONCE(p->__state, TASK_RUNNING);
-  bool rt_waits = r->rt.nr_running > 1;
+  bool rt_waits = r->rt.nr_running > 1 || r->dl.nr_running > 1;
   raw_spin_unlock(&r->lock);
-  if (rt_waits) [[unlikely]]
+  if (rt_waits) [[unlikely]] {
+    dl_kick(r);
     rt_kick(r);
+  }
 }
 
 // Rules 3 to 9. pi_lock held.
