@@ -116,10 +116,11 @@ bool wants(const mm_struct* mm, FilterBit which) { return READ_ONCE(mm->flags) >
 unsigned long dumped_size(vm_area_struct* v) {
   const mm_struct* mm = v->vm_mm;
   const unsigned long all = v->vm_end - v->vm_start;
-  if (!v->vm_file && v->vm_ops && v->vm_ops->name) return all;  // the vDSO and its like
+  const bool shared = v->vm_flags & VM_SHARED;
+  if (!shared && !v->vm_file && v->vm_ops && v->vm_ops->name) return all;  // the vDSO and its like
   if (v->vm_flags & (VM_DONTDUMP | VM_IO)) return 0;
-  if (v->vm_flags & VM_SHARED) {
-    const bool unlinked = v->vm_file && !file_inode(v->vm_file)->i_nlink;
+  if (shared) {
+    const bool unlinked = !v->vm_file || !file_inode(v->vm_file)->i_nlink;  // shared anonymous memory has no file
     return wants(mm, unlinked ? kAnonShared : kFileShared) ? all : 0;
   }
   if (v->vm_has_anon && wants(mm, kAnonPrivate)) return all;

@@ -81,7 +81,9 @@ ForkSignals::ForkSignals(u64 clone_flags) {
   IrqOffSpinGuard guard(self->sighand->siglock);
   if (!(clone_flags & CLONE_THREAD)) hlist_add_head(&delayed_.node, &self->signal->multiprocess);
   recalc_sigpending();
-  interrupted_ = signal_pending(self) || should_fail(FailPoint::Signal, "signal");
+  // As if one had just been taken back by another thread: the flag brings the restart about.
+  if (should_fail(FailPoint::Signal, "signal")) set_thread_flag(TIF_SIGPENDING);
+  interrupted_ = signal_pending(self);
 }
 
 ForkSignals::~ForkSignals() {

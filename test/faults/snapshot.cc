@@ -78,7 +78,7 @@ void Snapshot::add_bytes(const char* name, const void* p, size_t n, long index) 
 // ---- The task itself (spec 20 section 2) ---------------------------------------------------------------------------------
 
 void Snapshot::add_task(task_struct* t) {
-  add("t.thread_info.flags", t->thread_info.flags & ~(_TIF(TIF_NEED_RESCHED) | _TIF(TIF_NEED_FPU_LOAD) | _TIF(TIF_POLLING_NRFLAG)));
+  add("t.thread_info.flags", t->thread_info.flags & ~(_TIF(TIF_NEED_RESCHED) | _TIF(TIF_NEED_FPU_LOAD) | _TIF(TIF_POLLING_NRFLAG) | _TIF(TIF_SIGPENDING)));
   ADD(t, thread_info.syscall_work);
   ADD(t, __state), ADD(t, stack), ADD(t, flags), ADD(t, ptrace), ADD(t, stack_canary);
   add("t.usage", refcount_read(&t->usage));

@@ -29,8 +29,9 @@ using user::Var;
 
 constexpr long kMaxSteps = 300;
 
-bool honest(long result) {
+bool honest(long result, const FaultInjection& fault) {
   switch (result) {
+    case -EINTR: return fault.fired() && fault.point() == FailPoint::Signal;  // as if killed: nobody would see the answer
     case -ENOMEM:
     case -EAGAIN:
     case -ENOSPC:
@@ -48,13 +49,14 @@ template <class Call, class Undo>
 long sweep(Call call, Undo undo) {
   for (long nth = 1; nth < kMaxSteps; nth++) {
     long result;
-    bool fired;
+    bool fired, told_honestly;
     {
       FaultInjection fault(current, nth);
       result = call();
       fired = fault.fired();
+      told_honestly = honest(result, fault);
     }
-    if (!honest(result)) return 100000 - result * 1000 + nth;
+    if (!told_honestly) return 100000 - result * 1000 + nth;
     if (result >= 0) undo(result);
     if (!fired) return result >= 0 ? 0 : 3000 - result;
   }
