@@ -159,6 +159,9 @@ void put_pid(struct pid* pid) {
   put_pid_ns(ns);
 }
 
+// As many as a namespace's init may find when all others are gone: its own, its dead leader's, its group's, its session's.
+static constexpr unsigned kFewNumbers = 4;
+
 void free_pid(struct pid* pid) {
   {
     IrqSpinGuard guard(table_lock);
@@ -166,7 +169,7 @@ void free_pid(struct pid* pid) {
       pid_namespace* ns = pid->numbers[i].ns;
       ns->table.release(pid->numbers[i].nr);
       unsigned left = --ns->pid_allocated;
-      if ((left == 1 || left == 2) && ns->child_reaper) wake_up_process(ns->child_reaper);  // T-27
+      if (left >= 1 && left <= kFewNumbers && ns->child_reaper) wake_up_process(ns->child_reaper);  // T-27
       if (left == kPidAdding && !ns->child_reaper) ns->pid_allocated = 0;  // T-25: its first process came to nothing
     }
   }

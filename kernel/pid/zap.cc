@@ -32,11 +32,21 @@ void reap_children() {
 }
 
 // Who came in by setns has parents outside; they release it, and free_pid() wakes us (T-27, X-24).
+// Numbers of dead members of the namespace that self keeps from being free (20 T-29), having joined their process group or
+// session. Linux does not count them, and waits here for ever.
+unsigned kept_by_group(const pid_namespace* ns, const task_struct* self) {
+  ReadGuard tasklist(tasklist_lock);
+  const signal_struct* s = self->signal;
+  struct pid* const group = s->pids[PIDTYPE_PGID], * const session = s->pids[PIDTYPE_SID];
+  auto kept = [ns](struct pid* p) { return pid_nr_ns(p, ns) && !pid_task(p, PIDTYPE_PID) ? 1u : 0u; };
+  return kept(group) + (session == group ? 0 : kept(session));
+}
+
 void wait_until_empty(pid_namespace* ns, task_struct* self) {
   const unsigned own = thread_group_leader(self) ? 1 : 2;  // a leader that died first has its number still
   for (;;) {
     set_current_state(TASK_INTERRUPTIBLE);
-    if (READ_ONCE(ns->pid_allocated) == own) break;
+    if (READ_ONCE(ns->pid_allocated) <= own + kept_by_group(ns, self)) break;
     schedule();
   }
   __set_current_state(TASK_RUNNING);
