@@ -48,8 +48,19 @@ HOSTED_ENGINE void enter_syscall(pt_regs* r, unsigned long nr, unsigned long aft
 // A child forked inside of a handler has the handler's stack pointer too, but not its third argument, the ucontext.
 bool at_handler(pt_regs* r) { return r->dx == r->sp + 8 && user::peek<unsigned long>(r->sp) == kRestorer; }
 
+void leave_and_come_back(const arch::UserExit& why, unsigned long at);
+
+// No program has code in the lowest page: the fetch of an instruction there faults.
+void fetch() {
+  while (self()->regs->ip < 4096) {
+    const unsigned long ip = self()->regs->ip;
+    leave_and_come_back({arch::UserExitKind::Fault, 14, arch::kFaultUser | arch::kFaultFetch, ip}, ip);
+  }
+}
+
 // The kernel has made a signal frame: runs the handler, then returns through it, as its restorer would.
 void run_handler() {
+  fetch();
   pt_regs* r = self()->regs;
   auto handler = reinterpret_cast<user::Handler>(r->ip);
   unsigned long frame = r->sp;
@@ -60,6 +71,7 @@ void run_handler() {
 }
 
 [[noreturn]] void run_program() {
+  fetch();
   pt_regs* r = self()->regs;
   bool thread = r->r13 == kEndsThread;
   auto fn = reinterpret_cast<user::Fn>(r->ip);

@@ -31,7 +31,6 @@ void reap_children() {
   while (do_wait({PIDTYPE_MAX, nullptr, WEXITED | __WALL}, &event) != -ECHILD);
 }
 
-// Who came in by setns has parents outside; they release it, and free_pid() wakes us (T-27, X-24).
 // Numbers of dead members of the namespace that self keeps from being free (20 T-29), having joined their process group or
 // session. Linux does not count them, and waits here for ever.
 unsigned kept_by_group(const pid_namespace* ns, const task_struct* self) {
@@ -42,6 +41,7 @@ unsigned kept_by_group(const pid_namespace* ns, const task_struct* self) {
   return kept(group) + (session == group ? 0 : kept(session));
 }
 
+// Who came in by setns has parents outside; they release it, and free_pid() wakes us (T-27, X-24).
 void wait_until_empty(pid_namespace* ns, task_struct* self) {
   const unsigned own = thread_group_leader(self) ? 1 : 2;  // a leader that died first has its number still
   for (;;) {
