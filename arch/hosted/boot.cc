@@ -4,6 +4,7 @@
 #include <linux/string.h>
 
 #include "arch/hosted/engine.hh"
+#include "kernel/sched/check.hh"
 #include "arch/hosted/user_side.hh"
 #include "init/init.hh"
 #include "kernel/task/task.hh"
@@ -177,6 +178,7 @@ HOSTED_ENGINE void report_task(const task_struct* t) {
 
 // Every CPU stands still. Reads the task list without locks: nobody is there to change it.
 HOSTED_ENGINE void report_all_tasks() {
+  sched_check::print_findings();
   for (unsigned i = 0; i < engine.nr_cpus; i++)
     if (engine.cpus[i].online) report_task(engine.cpus[i].block.current_task);
   task_struct *p, *t;

@@ -77,6 +77,8 @@ struct cfs_rq {
   u64 throttled_clock = 0, throttled_clock_pelt = 0, throttled_clock_pelt_time = 0;
   list_head throttled_node{&throttled_node, &throttled_node};
 
+  u64 checked_min_vruntime = 0ull - (1 << 20);  // by the last self-check (check_fair.cc)
+
   cfs_rq() { raw_spin_lock_init(&removed.lock); }
   cfs_rq(const cfs_rq&) = delete;
 

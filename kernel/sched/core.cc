@@ -5,6 +5,7 @@
 
 #include "kernel/fork/fork.hh"
 #include "kernel/pid/pid.hh"
+#include "kernel/sched/check.hh"
 #include "kernel/sched/dl.hh"
 #include "kernel/sched/fair.hh"
 #include "kernel/sched/hooks.hh"
@@ -157,6 +158,7 @@ void __schedule(Mode mode) {
   // C-4. Pairs with the barrier after pi_lock in try_to_wake_up (S-40), and orders user accesses before rq->curr.
   smp_mb();
   update_rq_clock(r);
+  sched_check_rq(r, sched_check::When::Enter, prev);
 
   unsigned long* switch_count = &prev->nivcsw;
   unsigned prev_state = mode == Mode::Voluntary ? READ_ONCE(prev->__state) : 0;
@@ -175,12 +177,14 @@ void __schedule(Mode mode) {
   clear_tsk_thread_flag(prev, TIF_NEED_RESCHED);
   clear_preempt_need_resched();
   if (next == prev) {
+    sched_check_rq(r, sched_check::When::Switch, prev);
     raw_spin_unlock_irq(&r->lock);
     return;
   }
   WRITE_ONCE(r->nr_switches, r->nr_switches + 1);
   WRITE_ONCE(*switch_count, *switch_count + 1);
   WRITE_ONCE(r->curr, next);
+  sched_check_rq(r, sched_check::When::Switch, prev);
   context_switch(r, prev, next);
 }
 
@@ -334,6 +338,7 @@ void scheduler_tick() {
   raw_spin_lock(&r->lock);
   update_rq_clock(r);
   r->curr->sched_class->task_tick(r, r->curr);
+  sched_check_rq(r, sched_check::When::Tick);
   raw_spin_unlock(&r->lock);
   dl_tick_signals(r->curr);
   load_average_tick();

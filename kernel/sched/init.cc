@@ -7,6 +7,7 @@
 #include <new>
 
 #include "init/report.hh"
+#include "kernel/sched/check.hh"
 #include "kernel/sched/dl.hh"
 #include "kernel/sched/loadavg.hh"
 #include "kernel/sched/params.hh"
@@ -39,6 +40,7 @@ void sched_init() {
   }
   cpumask_set_cpu(smp_processor_id(), &__cpu_active_mask);
   init_idle(current, smp_processor_id());
+  sched_check::begin();
 }
 
 // While timers still work: a throttled real-time queue waits for the end of its period.
@@ -50,6 +52,7 @@ void sched_quiesce() {
 }
 
 void sched_exit(LeakReport& report) {
+  sched_check::end(report);
   long uninterruptible = 0, iowait = 0;
   unsigned cpu;
   for_each_possible_cpu(cpu) {

@@ -4,6 +4,7 @@
 #include <linux/sched/wake_q.h>
 
 #include "kernel/entry/rseq.hh"
+#include "kernel/sched/check.hh"
 #include "kernel/sched/dl.hh"
 #include "kernel/sched/fair.hh"
 #include "kernel/sched/task_group.hh"
@@ -69,6 +70,7 @@ rq* task_rq_lock(task_struct* p, unsigned long* flags) {
 }
 
 void task_rq_unlock(rq* r, task_struct* p, unsigned long flags) {
+  sched_check_rq(r, sched_check::When::Change);
   raw_spin_unlock(&r->lock);
   raw_spin_unlock_irqrestore(&p->pi_lock, flags);
 }
@@ -97,6 +99,7 @@ void wake_asleep(task_struct* p, int wake_flags) {
   activate_task(r, p, ENQUEUE_WAKEUP | ENQUEUE_NOCLOCK | (wake_flags & WF_MIGRATED ? ENQUEUE_MIGRATED : 0));
   check_preempt_curr(r, p, wake_flags);
   WRITE_ONCE(p->__state, TASK_RUNNING);
+  sched_check_rq(r, sched_check::When::Wake);
   bool rt_waits = r->rt.nr_running > 1 || r->dl.nr_running > 1;
   raw_spin_unlock(&r->lock);
   if (rt_waits) [[unlikely]] {

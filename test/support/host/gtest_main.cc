@@ -3,6 +3,7 @@
 //   CF_SEED=n       seed of the first world (a suite with many seeds runs only this one)
 //   CF_CONSOLE=1    console output as it comes
 //   CF_TRACE=file   the trace of the last world, as text
+//   CF_SCHED_CHECK=0  without the scheduler's checks of itself at every switch, tick and wake-up (kernel/sched/INVARIANTS.md)
 //   CF_CPUS=n       so many CPUs for suites that do not ask
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
@@ -40,6 +41,8 @@ Options options_for(const KunitCaseInfo& info) {
   o.cpus = info.cpus ? info.cpus : cpus ? static_cast<unsigned>(atoi(cpus)) : 2;
   if (info.memory_mb) o.memory_mb = info.memory_mb;
   o.command_line = "kunit.enable=1 kunit.filter=" + full_name(info) + (info.cmdline ? std::string(" ") + info.cmdline : "");
+  const char* checks = getenv("CF_SCHED_CHECK");
+  if (!checks || checks[0] != '0') o.command_line += " sched_check";
   return o;
 }
 

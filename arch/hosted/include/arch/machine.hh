@@ -19,6 +19,7 @@ inline constexpr unsigned long kVmallocBase = 0x7eb000000000ul;
 inline constexpr unsigned long kVmallocSize = 4ul << 30;
 inline constexpr unsigned kMaxCpus = 64;
 inline constexpr bool kCheckLocks = true;  // lock order and might_sleep() are checked in every hosted run
+inline constexpr bool kSelfChecks = true;  // kernel/sched/check.hh
 
 inline void* phys_to_virt(phys_addr_t p) { return reinterpret_cast<void*>(kArenaBase + p); }
 inline phys_addr_t virt_to_phys(const void* p) { return reinterpret_cast<unsigned long>(p) - kArenaBase; }

@@ -20,6 +20,11 @@ namespace arch {
 inline constexpr unsigned long kDirectMap = 0xffff888000000000;  // all RAM (spec 10 B-22)
 inline constexpr unsigned long kEflagsIf = 0x200;
 inline constexpr bool kCheckLocks = false;  // the hosted machine checks lock order
+#ifdef CF_SELF_CHECKS  // a debugging image: the scheduler's invariants, by the boot parameter sched_check
+inline constexpr bool kSelfChecks = true;
+#else
+inline constexpr bool kSelfChecks = false;
+#endif
 
 inline CpuBlock& cpu_block() {
   CpuBlock* b;

@@ -1,0 +1,95 @@
+// Invariants of the real-time and deadline queues. See INVARIANTS.md.
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/sched/check.hh"
+#include "kernel/sched/dl.hh"
+
+namespace sched_check {
+namespace {
+
+task_struct* task_of_rt(sched_rt_entity* e) { return container_of(e, task_struct, rt); }
+
+void check_rt_task(const Where& w, const task_struct* p, int prio) {
+  require_equal(w, "RT-list-of-priority", p->prio, prio);
+  require(w, p->rt.on_list && p->rt.on_rq, "RT-entity-flags", p->pid);
+  require(w, p->sched_class == &rt_sched_class, "RT-task-class", p->pid);
+  require(w, task_cpu(p) == w.r->cpu && task_on_rq_queued(p), "RT-task-cpu", p->pid, task_cpu(p));
+  if (p->policy == SCHED_RR) require(w, p->rt.time_slice >= 1 && p->rt.time_slice <= sched_state->rr_slice, "RT-slice-bound", p->rt.time_slice);
+}
+
+void check_overload(const Where& w, const char* name, unsigned long mask, bool overloaded) {
+  if (!single_cpu()) require_equal(w, name, mask >> w.r->cpu & 1, overloaded);
+}
+
+void check_rt_bandwidth(const Where& w) {
+  const RtBandwidth& b = w.r->rt_bandwidth;
+  const bool limited = b.runtime < b.period;
+  require(w, !limited || b.throttled || b.used <= b.runtime, "RT-throttled-beyond-limit", static_cast<long>(b.used), static_cast<long>(b.runtime));
+  if (b.throttled && w.r->rt_period_timer.function)
+    require(w, hrtimer_active(&w.r->rt_period_timer), "RT-throttled-timer-armed");
+  if (w.when == When::Switch && b.throttled) require(w, w.r->curr->sched_class != &rt_sched_class, "RT-throttled-does-not-run");
+}
+
+}  // namespace
+
+void check_rt(const Where& w) {
+  const rt_rq& q = w.r->rt;
+  unsigned n = 0, rr = 0;
+  for (int prio = 0; prio < MAX_RT_PRIO; prio++) {
+    require_equal(w, "RT-bitmap", q.active[prio / 64] >> prio % 64 & 1, !list_empty(&q.queue[prio]));
+    sched_rt_entity* e;
+    list_for_each_entry(e, &q.queue[prio], run_list) {
+      const task_struct* p = task_of_rt(e);
+      check_rt_task(w, p, prio);
+      n++;
+      rr += p->policy == SCHED_RR;
+    }
+  }
+  require_equal(w, "RT-nr-running", q.nr_running, n);
+  require_equal(w, "RT-rr-nr-running", q.rr_nr_running, rr);
+  check_overload(w, "RT-overload-noted", READ_ONCE(sched_state->rt_overloaded), n > 1);
+  check_rt_bandwidth(w);
+  const task_struct* curr = w.r->curr;
+  if (w.when == When::Switch && curr->sched_class == &rt_sched_class) {
+    require_equal(w, "RT-highest-runs", curr->prio, q.best());
+    require(w, q.first() == &curr->rt, "RT-first-of-list-runs", curr->pid);
+  }
+}
+
+namespace {
+
+bool deadline_before(const rb_node* a, const rb_node* b) {
+  return dl::before(container_of(a, sched_dl_entity, rb_node)->deadline, container_of(b, sched_dl_entity, rb_node)->deadline);
+}
+
+void check_dl_entity(const Where& w, sched_dl_entity* e) {
+  const task_struct* p = task_of_dl(e);
+  require(w, p->sched_class == &dl_sched_class, "DL-task-class", p->pid);
+  require(w, task_cpu(p) == w.r->cpu && task_on_rq_queued(p), "DL-task-cpu", p->pid, task_cpu(p));
+  require(w, !e->throttled, "DL-queued-not-throttled", p->pid);
+  require(w, e->counted && e->contending, "DL-queued-counts", p->pid);
+  require(w, e->runtime > 0 && e->runtime <= static_cast<s64>(e->dl_runtime), "DL-runtime-bound", e->runtime, static_cast<long>(e->dl_runtime));
+}
+
+}  // namespace
+
+void check_dl(const Where& w) {
+  const dl_rq& q = w.r->dl;
+  const unsigned n = check_tree(w, q.root, deadline_before, "DL-tree-order", "DL-leftmost", "DL-tree-shape");
+  require_equal(w, "DL-nr-running", q.nr_running, n);
+  u64 queued = 0;
+  for (sched_dl_entity* e = q.first(); e; e = dl_rq::next(e)) {
+    check_dl_entity(w, e);
+    queued += e->dl_bw;
+  }
+  require(w, q.bw.running_bw >= queued, "DL-running-bw-covers-queued", static_cast<long>(q.bw.running_bw), static_cast<long>(queued));
+  require(w, q.bw.this_bw >= q.bw.running_bw, "DL-this-bw-covers-running", static_cast<long>(q.bw.this_bw), static_cast<long>(q.bw.running_bw));
+  const dl::Admission& a = sched_state->dl_admitted;
+  if (a.bw != dl::kNoLimit) require(w, a.total <= a.bw * nr_cpu_ids, "DL-admitted-within-capacity", static_cast<long>(a.total));
+  const sched_dl_entity* first = q.first();
+  require_equal(w, "DL-earliest-published", READ_ONCE(w.r->dl_earliest), first ? first->deadline | 1 : 0);
+  check_overload(w, "DL-overload-noted", READ_ONCE(sched_state->dl_overloaded), n > 1);
+  const task_struct* curr = w.r->curr;
+  if (w.when == When::Switch && curr->sched_class == &dl_sched_class) require(w, first == &curr->dl, "DL-earliest-runs", curr->pid);
+}
+
+}  // namespace sched_check
