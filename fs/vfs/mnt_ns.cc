@@ -171,7 +171,7 @@ void for_each_mount(mnt_namespace* ns, void (*visit)(vfsmount*, void*), void* co
 
 Result<void> mount_root(const file_system_type* t) {
   super_block* sb = TRY(get_super(t, 0, nullptr, &init_user_ns));
-  vfsmount* m = TRY(alloc_mount(sb, sb->s_root, 0, "rootfs"));
+  vfsmount* m = TRY(alloc_mount(sb, dget(sb->s_root), 0, "rootfs"));
   {
     NamespaceLock lock;
     init_mnt_ns.root = m;

@@ -43,10 +43,11 @@ Result<vfsmount*> alloc_mount(super_block* sb, dentry* root, int flags, const ch
   const char* name = m ? copy_name(dev_name) : nullptr;
   if (!name) {
     if (m) kmem_cache_free(vfs->mnt_cache, m);
+    dput(root);  // before the super block, which may go now
     deactivate_super(sb);
     return fail(ENOMEM);
   }
-  m->mnt_root = dget(root);
+  m->mnt_root = root;
   m->mnt_sb = sb;
   m->mnt_flags = flags;
   m->mnt_id = __atomic_fetch_add(&vfs->next_mnt_id, 1, __ATOMIC_RELAXED);
@@ -157,7 +158,7 @@ void mnt_drop_write(vfsmount* m) { atomic_dec(&m->mnt_writers); }
 
 Result<vfsmount*> kern_mount(const file_system_type* t) {
   super_block* sb = TRY(get_super(t, 0, nullptr, &init_user_ns));
-  return alloc_mount(sb, sb->s_root, MNT_INTERNAL, t->name);
+  return alloc_mount(sb, dget(sb->s_root), MNT_INTERNAL, t->name);
 }
 void kern_unmount(vfsmount* m) { mntput(m); }
 

@@ -46,7 +46,7 @@ class TreeChange {
 };
 
 // ---- mount.cc: one mount -----------------------------------------------------------------------------------------
-Result<vfsmount*> alloc_mount(super_block* sb, dentry* root, int flags, const char* dev_name);  // takes over one s_active
+Result<vfsmount*> alloc_mount(super_block* sb, dentry* root, int flags, const char* dev_name);  // takes over root and one s_active
 // mount_lock held, mount_seq odd. The parent and the point get references.
 void hash_mount(vfsmount* m, vfsmount* parent, dentry* point);
 path unhash_mount(vfsmount* m);  // where it was; its references are the caller's now

@@ -31,7 +31,7 @@ NamespaceLock::~NamespaceLock() {
 
 Result<vfsmount*> clone_mnt(vfsmount* old, dentry* root, CloneAs as) {
   atomic_inc(&old->mnt_sb->s_active);
-  vfsmount* m = TRY(alloc_mount(old->mnt_sb, root, old->mnt_flags & ~(MNT_INTERNAL | MNT_SHARED), old->mnt_devname));
+  vfsmount* m = TRY(alloc_mount(old->mnt_sb, dget(root), old->mnt_flags & ~(MNT_INTERNAL | MNT_SHARED), old->mnt_devname));
   if (as == CloneAs::SharedSlave) {
     if (auto r = make_group(m); !r) {
       mntput(m);

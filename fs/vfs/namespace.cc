@@ -94,9 +94,7 @@ Result<vfsmount*> make_mount(const file_system_type* t, unsigned long flags, con
     deactivate_super(sb);
     return std::unexpected(root.error());
   }
-  auto made = alloc_mount(sb, *root, mnt_flags_of(flags), dev_name);
-  dput(*root);
-  return made;
+  return alloc_mount(sb, *root, mnt_flags_of(flags), dev_name);
 }
 
 Result<void> mount_new(const path* at, const char* type, unsigned long flags, const char* dev_name, const char* data) {

@@ -521,10 +521,16 @@ PROGRAM_CASE(init_outlasts_the_injected) {  // spec 21 X-22, X-23, X-24
 }
 
 // A zombie has no memory any more, though it ran on the page tables till its last switch.
+long exits_when_told(unsigned long status) {
+  while (stage < 1) nap(1);
+  return static_cast<long>(status);
+}
 void zombies_have_no_memory(kunit* test) {  // spec 21 X-8
-  const long pid = user::start_process(exits_with, 3);
+  stage = 0;
+  const long pid = user::start_process(exits_when_told, 3);
   task_struct* t = find_get_task_by_vpid(static_cast<int>(pid));
   KUNIT_ASSERT_NOT_NULL(test, t);
+  stage = 1;
   while (!READ_ONCE(t->exit_state)) schedule_timeout_uninterruptible(1);
   KUNIT_EXPECT_NULL(test, t->mm);
   wait_task_inactive(t, 0);
