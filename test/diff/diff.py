@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Compares the verdicts of two kernels for the same argument blocks (test/diff/blocks.cc), block by block.
+"""Compares the verdicts of two kernels for the same argument blocks (test/diff/main.cc), block by block.
 
-usage: diff.py --program BLOCKS --kernel IMAGE [--other IMAGE | --golden FILE] [--seed N] [--count N] [--show N] [--record FILE]
---record writes the first kernel's verdicts; --show prints one block's arguments and verdict. Exit status 0: no difference."""
+usage: diff.py --program BLOCKS [--kind clone3|calls] --kernel IMAGE [--other IMAGE | --golden FILE] [--seed N] [--count N]
+               [--show N] [--record FILE]
+Exit status 0: no difference."""
 # SPDX-License-Identifier: Apache-2.0
 import argparse
+import collections
 import pathlib
 import re
 import shutil
@@ -48,43 +50,55 @@ def verdicts(lines: list[str]) -> dict[int, str]:
     return found
 
 
-def main() -> int:
+def compare(ours: dict[int, str], theirs: dict[int, str]) -> int:
+    """Prints the differences and their kinds; how many there are."""
+    different = [n for n in sorted(ours.keys() | theirs.keys()) if ours.get(n) != theirs.get(n)]
+    for n in different[:60]:
+        print(f"block {n}: {ours.get(n)}, the other {theirs.get(n)}")
+    kinds = collections.Counter((ours.get(n), theirs.get(n)) for n in different)
+    for (x, y), count in kinds.most_common():
+        print(f"{count} times {x} where the other says {y}")
+    verdicts_there = dict(sorted(collections.Counter(theirs.values()).items()))
+    print(f"{len(ours)} blocks, {len(different)} different; verdicts {verdicts_there}")
+    return len(different)
+
+
+def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", required=True)
     parser.add_argument("--kernel", required=True)
-    parser.add_argument("--other")
-    parser.add_argument("--golden")
+    parser.add_argument("--other", help="another kernel, to compare with")
+    parser.add_argument("--golden", help="recorded verdicts, to compare with; kind, seed and count are then theirs")
+    parser.add_argument("--kind", default="clone3", choices=["clone3", "calls"])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=5000)
-    parser.add_argument("--show", type=int)
-    parser.add_argument("--record")
-    parser.add_argument("--timeout", type=float, default=580)
+    parser.add_argument("--show", type=int, help="print this block's arguments and verdict alone")
+    parser.add_argument("--record", help="write the first kernel's verdicts here")
+    parser.add_argument("--timeout", type=float, default=580, help="seconds for each kernel")
     args = parser.parse_args()
+    if args.golden:
+        args.golden = pathlib.Path(args.golden).read_text().split("\n")
+        _, args.kind, _, args.seed, _, args.count = args.golden[0].split()
     if not shutil.which("qemu-system-x86_64"):
         raise SystemExit("qemu-system-x86_64 is not there: apt-get install qemu-system-x86")
-    words = f"DIFF_SEED={args.seed} DIFF_COUNT={args.count}" + (f" DIFF_SHOW={args.show}" if args.show is not None else "")
+    return args
+
+
+def main() -> int:
+    args = parse()
+    words = f"DIFF_KIND={args.kind} DIFF_SEED={args.seed} DIFF_COUNT={args.count}"
+    if args.show is not None:
+        words += f" DIFF_SHOW={args.show}"
     lines = boot(args.kernel, args.program, words, args.timeout)
     if args.record:
         pathlib.Path(args.record).write_text("\n".join(lines) + "\n")
+    theirs = args.golden or (boot(args.other, args.program, words, args.timeout) if args.other else [])
     if args.show is not None:
-        print("\n".join(lines))
-    if not args.other and not args.golden:
-        return 0
-    theirs = pathlib.Path(args.golden).read_text().split("\n") if args.golden else boot(args.other, args.program, words, args.timeout)
-    if args.show is not None:
-        print("\n".join(theirs))
-    a, b = verdicts(lines), verdicts(theirs)
-    different = [n for n in sorted(a.keys() | b.keys()) if a.get(n) != b.get(n)]
-    for n in different[:60]:
-        print(f"block {n}: {args.kernel} {a.get(n)}, {args.golden or args.other} {b.get(n)}")
-    kinds = {}
-    for n in different:
-        kinds[(a.get(n), b.get(n))] = kinds.get((a.get(n), b.get(n)), 0) + 1
-    for (x, y), count in sorted(kinds.items(), key=lambda k: -k[1]):
-        print(f"{count} times {x} where the other says {y}")
-    print(f"{len(a)} blocks, {len(different)} different, seed {args.seed}; all verdicts: "
-          f"{ {v: sum(1 for x in b.values() if x == v) for v in sorted(set(b.values()))} }")
-    return 1 if different or not a else 0
+        print("\n".join(lines + theirs))
+    elif theirs:
+        print(f"{args.kind}, seed {args.seed}")
+        return 1 if compare(verdicts(lines), verdicts(theirs)) or not verdicts(lines) else 0
+    return 0
 
 
 if __name__ == "__main__":
