@@ -54,6 +54,11 @@ void idle_wait();
 enum class Ipi : unsigned char { Reschedule, CallFunction, Stop, TimerBroadcast };
 void send_ipi(unsigned cpu, Ipi what);           // any context; the target calls handle_ipi() (kernel/entry)
 Result<void> start_cpu(unsigned cpu, task_struct* idle);  // boot CPU only, may sleep. The CPU calls cpu_startup() (init/)
+// CPUs with the same number share the thing. Cores are numbered through all packages.
+struct CpuPlace {
+  unsigned package, cache, core;  // cache: the last-level one
+};
+CpuPlace cpu_place(unsigned cpu);  // of a possible CPU
 
 // ---- Clocks ------------------------------------------------------------------------------------------------------
 u64 clock_ns();        // monotonic since boot, any context, same on all CPUs

@@ -310,6 +310,8 @@ HOSTED_ENGINE void idle_wait() {
   hosted::deliver_interrupts(nullptr);
 }
 
+CpuPlace cpu_place(unsigned cpu) { return {0, 0, cpu}; }
+
 HOSTED_ENGINE void send_ipi(unsigned cpu, Ipi what) {
   hosted::note(kEventIpi, cpu, static_cast<unsigned>(what));
   hosted::raise_pending(cpu, 1u << static_cast<unsigned>(what));
