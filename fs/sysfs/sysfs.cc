@@ -89,6 +89,10 @@ Result<void> fill_sysfs(super_block* sb, const char*) {
   auto cgroup = add_dir(fs, "cgroup");  // a place to mount on
   dput(fs);
   if (!cgroup) return std::unexpected(cgroup.error());
+  dentry* kernel = d_lookup(sb->s_root, "kernel");
+  auto tracing = add_dir(kernel, "tracing");  // likewise
+  dput(kernel);
+  if (!tracing) return std::unexpected(tracing.error());
   return add_cpus(sb->s_root);
 }
 

@@ -26,6 +26,7 @@
 #include "kernel/sync/guards.hh"
 #include "kernel/time/time.hh"
 #include "kernel/task/neighbours.hh"
+#include "kernel/trace/trace.hh"
 #include "mm/exec_mm.hh"
 #include "mm/uaccess.hh"
 
@@ -269,11 +270,13 @@ Result<void> begin_new_exec(linux_binprm* b) {
 
 Result<void> replace_program(linux_binprm* b, const linux_binfmt* format) {
   const unsigned long former = ptrace_exec_message();
+  const pid_t old_pid = current->pid;
   TRY(begin_new_exec(b));
   TRY(format->load(b, task_pt_regs(current)));
   SpinGuard guard(current->group_leader->alloc_lock);
   current->signal->rlim[RLIMIT_STACK] = b->stack_limit;
   guard.unlock();
+  trace_sched_process_exec(current, old_pid, b->filename);
   ptrace_event(PTRACE_EVENT_EXEC, former);
   return {};
 }

@@ -27,6 +27,7 @@
 #include "kernel/task/io_context.hh"
 #include "kernel/task/neighbours.hh"
 #include "kernel/time/time.hh"
+#include "kernel/trace/trace.hh"
 #include "mm/mm_struct.hh"
 
 namespace {
@@ -107,6 +108,7 @@ void do_exit(long code) {
   if (group_dead) end_of_group(self, code);
   self->exit_code = static_cast<int>(code);
   exit_mm(self);
+  trace_sched_process_exit(self);
   exit_files(self);
   exit_fs(self);
   if (group_dead) disassociate_ctty(1);

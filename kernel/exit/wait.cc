@@ -21,6 +21,7 @@
 #include "kernel/signal/jobctl.hh"
 #include "kernel/sync/guards.hh"
 #include "kernel/sys/rusage.hh"
+#include "kernel/trace/trace.hh"
 #include "mm/uaccess.hh"
 
 namespace {
@@ -261,6 +262,7 @@ int look(Wait* w) {
 
 int do_wait(const WaitFor& what, WaitEvent* event) {
   task_struct* self = current;
+  trace_sched_process_wait(what.pid ? pid_nr_ns(what.pid, &init_pid_ns) : 0);
   Wait w{&what, event, self, 0, {}};
   init_waitqueue_func_entry(&w.entry, child_wait_callback);
   w.entry.private_ = self;

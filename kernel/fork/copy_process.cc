@@ -21,6 +21,7 @@
 #include "kernel/signal/signal.hh"
 #include "kernel/task/fault.hh"
 #include "kernel/sync/guards.hh"
+#include "kernel/trace/trace.hh"
 #include "mm/uaccess.hh"
 
 // ---- Publication: the only lock scope in which the child becomes visible ---------------------------------------------
@@ -161,6 +162,7 @@ Result<pid_t> kernel_clone(kernel_clone_args args) {
   if (pidfd_collides(args)) return fail(EINVAL);
   if (current->ptrace) [[unlikely]] args.trace_event = ptrace_fork_event(args.flags, args.exit_signal);
   task_struct* child = TRY(copy_process(args));
+  trace_sched_process_fork(current, child);
   // The child may be gone as soon as it runs; its number is taken first.
   const pid_t nr = pid_vnr(child->thread_pid);
   if (args.flags & CLONE_PARENT_SETTID) (void)put_user(nr, args.parent_tid);  // a fault is ignored

@@ -22,6 +22,7 @@
 #include "kernel/sync/guards.hh"
 #include "kernel/kthread/kthread.hh"
 #include "kernel/task/fault.hh"
+#include "kernel/trace/trace.hh"
 
 namespace {
 
@@ -150,7 +151,11 @@ void __put_task_struct(task_struct* t) {
 // Spec 20 T-30, 22 C-40: readers that found the task under RCU may still be looking.
 void put_task_struct_rcu_user(task_struct* t) {
   if (!refcount_dec_and_test(&t->rcu_users)) return;
-  call_rcu(&t->rcu, [](callback_head* head) { put_task_struct(container_of(head, task_struct, rcu)); });
+  call_rcu(&t->rcu, [](callback_head* head) {
+    task_struct* gone = container_of(head, task_struct, rcu);
+    trace_sched_process_free(gone);
+    put_task_struct(gone);
+  });
 }
 
 // ---- signal_struct and sighand_struct -----------------------------------------------------------------------------

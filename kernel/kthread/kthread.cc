@@ -15,6 +15,7 @@
 #include "kernel/sched/sched.hh"
 #include "kernel/signal/signal.hh"
 #include "kernel/sync/guards.hh"
+#include "kernel/trace/trace.hh"
 #include "lib/late.hh"
 
 namespace {
@@ -270,6 +271,7 @@ bool kthread_freezable_should_stop(bool* was_frozen) {
 }
 
 int kthread_stop(task_struct* t) {  // A4
+  trace_sched_kthread_stop(t);
   get_task_struct(t);
   Kthread* k = to_kthread(t);
   set(k, kShouldStop);
@@ -279,6 +281,7 @@ int kthread_stop(task_struct* t) {  // A4
   wait_for_completion(&k->exited);
   const int result = static_cast<int>(k->result);
   put_task_struct(t);
+  trace_sched_kthread_stop_ret(result);
   return result;
 }
 

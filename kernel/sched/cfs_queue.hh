@@ -11,6 +11,7 @@
 
 #include "kernel/sched/flags.hh"
 #include "kernel/sched/weights.hh"
+#include "kernel/trace/trace.hh"
 
 // Spec 31 section 3. Times in ns.
 struct CfsTunables {
@@ -137,6 +138,7 @@ inline u64 cfs_rq::update_curr(u64 now) {
   c->exec_start = now;
   c->sum_exec_runtime += d;
   c->vruntime += calc_delta_fair(d, *c);
+  trace_sched_stat_runtime(c, d);
   update_min_vruntime();
   if (runtime_enabled) [[unlikely]]
     runtime_remaining -= static_cast<s64>(d);  // F-53; whoever called looks whether it is spent

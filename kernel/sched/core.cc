@@ -10,6 +10,7 @@
 #include "kernel/sched/fair.hh"
 #include "kernel/sched/hooks.hh"
 #include "kernel/signal/signal.hh"
+#include "kernel/trace/trace.hh"
 #include "mm/mm_struct.hh"
 #include "mm/uaccess.hh"
 
@@ -185,6 +186,7 @@ void __schedule(Mode mode) {
   WRITE_ONCE(*switch_count, *switch_count + 1);
   WRITE_ONCE(r->curr, next);
   sched_check_rq(r, sched_check::When::Switch, prev);
+  trace_sched_switch(mode == Mode::Preempt, prev, prev_state, next);
   context_switch(r, prev, next);
 }
 

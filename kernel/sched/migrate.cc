@@ -6,6 +6,7 @@
 
 #include "kernel/sched/dl.hh"
 #include "kernel/sched/fair.hh"
+#include "kernel/trace/trace.hh"
 
 // S-6: two rq locks in CPU order.
 bool double_lock_rq(rq* mine, rq* other) {
@@ -124,6 +125,7 @@ void wait_task_inactive(task_struct* p, unsigned match_state) {
     bool running, queued;
     {
       TaskRqGuard g(p);
+      trace_sched_wait_task(p);
       running = task_current(g.r, p) || task_on_cpu(p);
       queued = p->on_rq;
       if (match_state && READ_ONCE(p->__state) != match_state) return;

@@ -8,6 +8,7 @@
 #include "kernel/sched/dl.hh"
 #include "kernel/sched/fair.hh"
 #include "kernel/sched/task_group.hh"
+#include "kernel/trace/trace.hh"
 
 // S-51.
 bool is_cpu_allowed(const task_struct* p, unsigned cpu) {
@@ -48,6 +49,7 @@ void __set_task_cpu(task_struct* p, unsigned cpu) {
 // S-68.
 void set_task_cpu(task_struct* p, unsigned cpu) {
   if (task_cpu(p) == cpu) return;
+  trace_sched_migrate_task(p, cpu);
   p->sched_class->migrate_task_rq(p, cpu);
   p->se.nr_migrations++;
   __set_task_cpu(p, cpu);
@@ -85,6 +87,7 @@ bool wake_queued(task_struct* p, int wake_flags) {
     update_rq_clock(r);
     if (r->curr != p) check_preempt_curr(r, p, wake_flags);
     WRITE_ONCE(p->__state, TASK_RUNNING);
+    trace_sched_wakeup(p);
   }
   raw_spin_unlock(&r->lock);
   return queued;
@@ -100,6 +103,7 @@ void wake_asleep(task_struct* p, int wake_flags) {
   check_preempt_curr(r, p, wake_flags);
   WRITE_ONCE(p->__state, TASK_RUNNING);
   sched_check_rq(r, sched_check::When::Wake);
+  trace_sched_wakeup(p);
   bool rt_waits = r->rt.nr_running > 1 || r->dl.nr_running > 1;
   raw_spin_unlock(&r->lock);
   if (rt_waits) [[unlikely]] {
@@ -114,6 +118,7 @@ int wake_locked(task_struct* p, unsigned state, int wake_flags) {
   // condition we stored, or we see its state.
   smp_mb();
   if (!(READ_ONCE(p->__state) & state)) return 0;
+  trace_sched_waking(p);
   // S-41: state before on_rq. Pairs with the rq lock of whoever queued p last.
   smp_rmb();
   if (READ_ONCE(p->on_rq) && wake_queued(p, wake_flags)) return 1;
@@ -140,7 +145,9 @@ int try_to_wake_up(task_struct* p, unsigned state, int wake_flags) {
   if (p == current) {
     // It runs, hence is queued: nobody else changes its state to sleep.
     if (!(READ_ONCE(p->__state) & state)) return 0;
+    trace_sched_waking(p);
     WRITE_ONCE(p->__state, TASK_RUNNING);
+    trace_sched_wakeup(p);
     return 1;
   }
   unsigned long flags;
@@ -168,6 +175,7 @@ void wake_up_new_task(task_struct* p) {
   if (p->sched_class == &fair_sched_class)
     post_init_entity_util_avg(p->se.cfs_rq, &p->se);
   activate_task(r, p, ENQUEUE_NOCLOCK);
+  trace_sched_wakeup_new(p);
   check_preempt_curr(r, p, WF_FORK);
   task_rq_unlock(r, p, flags);
 }

@@ -64,6 +64,7 @@ PROGRAM_CASE(stop_sends_sigchld) {
   MUST(chld_code == CLD_TRAPPED && chld_status == SIGSTOP);
   MUST(ptrace(PTRACE_CONT, pid) == 0);
   MUST(wait_status(pid) == exited(7));
+  nap(5);  // likewise
   MUST(chld_code == CLD_EXITED);
   return 0;
 }

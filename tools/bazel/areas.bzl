@@ -24,6 +24,7 @@ TEST_AREAS = [
     "softirq",
     "sync",
     "time",
+    "trace",
     "tty",
     "vfs",
     "wait",
