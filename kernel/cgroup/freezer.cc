@@ -152,7 +152,8 @@ void cgroup_freezer_offline(struct cgroup* c) {
 
 // ---- cgroup.kill ------------------------------------------------------------------------------------------------------------------
 
-// A child that is published but not in its set yet is not seen here: cgroup_post_fork() finds the number changed.
+// A child that is published but not in its set yet is not seen here: cgroup_post_fork() finds the number changed. The number
+// changes again at the end: a fork that read it in the middle, its parent not killed yet, may be published before that is.
 void cgroup_kill(struct cgroup* top) {
   struct cgroup* c;
   for_each_descendant_pre(c, top) {
@@ -161,5 +162,6 @@ void cgroup_kill(struct cgroup* top) {
     for_each_task_in(c, [](task_struct* t) {
       if (!is_kthread(t) && !(READ_ONCE(t->flags) & PF_EXITING)) do_send_sig_info(SIGKILL, SEND_SIG_NOINFO, t, PIDTYPE_TGID);
     });
+    WRITE_ONCE(c->kill_seq, c->kill_seq + 1);
   }
 }

@@ -59,12 +59,13 @@ PROGRAM_CASE(stop_sends_sigchld) {
   chld_code = chld_status = 0;
   user::sigaction(SIGCHLD, on_chld, SA_SIGINFO | SA_RESTART);
   long pid = user::fork(stops_itself_traced);
-  MUST(wait_status(pid) == stopped(SIGSTOP));
-  nap(5);  // the stop is there to be waited for before its signal is sent
+  // The stop is there to be waited for before its signal is sent, and who collects it early takes the signal's status away.
+  for (int tries = 0; tries < 100 && chld_code != CLD_TRAPPED; tries++) nap(1);
   MUST(chld_code == CLD_TRAPPED && chld_status == SIGSTOP);
+  MUST(wait_status(pid) == stopped(SIGSTOP));
   MUST(ptrace(PTRACE_CONT, pid) == 0);
   MUST(wait_status(pid) == exited(7));
-  nap(5);  // likewise
+  for (int tries = 0; tries < 100 && chld_code != CLD_EXITED; tries++) nap(1);
   MUST(chld_code == CLD_EXITED);
   return 0;
 }
