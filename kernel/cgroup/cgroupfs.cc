@@ -163,8 +163,10 @@ void remove_file(dentry* dir, cgroup_subsys_state* css, const cftype& cft) {
   }
   dentry* d = d_lookup(dir, cft.name);
   if (!d) return;
-  wake_up(&cgroup_inode(d->d_inode)->poll);
-  d_drop(d);
+  if (CgroupInode* i = cgroup_inode(d->d_inode); i->cft == &cft) {  // not a child cgroup that has the name
+    wake_up(&i->poll);
+    d_drop(d);
+  }
   dput(d);
 }
 

@@ -16,8 +16,7 @@ struct Counts {
   bool operator==(const Counts&) const = default;
 };
 Counts counts() {
-  rcu_barrier();
-  rcu_barrier();  // a cgroup's memory goes a grace period after its last css's
+  cg_settle();
   return {atomic_long_read(&cgroups->nr_cgroups), atomic_long_read(&cgroups->nr_csses), atomic_long_read(&cgroups->nr_sets),
           init_css_set.nr_tasks, cgroup_root()->subtree_control};
 }
@@ -168,7 +167,7 @@ void refusals(kunit* test) {
 
 kunit_case cases[] = {KUNIT_CASE(mkdir_fails), KUNIT_CASE(enabling_fails), KUNIT_CASE(moving_fails), KUNIT_CASE(clone_into_fails),
                       KUNIT_CASE(refusals), {}};
-kunit_suite suite = {.name = "cgroup_faults", .test_cases = cases};
+kunit_suite suite = {.name = "cgroup_faults", .exit = unmount_cgroup2, .test_cases = cases};
 kunit_test_suite(suite);
 
 }  // namespace

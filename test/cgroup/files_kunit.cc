@@ -70,6 +70,8 @@ void subtree_control(kunit* test) {
   cg_mkdir("/cg/a/pids.max");  // a name that the controller wants
   KUNIT_EXPECT_EQ(test, cg_write(root, "+pids"), -EEXIST);
   KUNIT_EXPECT_STREQ(test, cg_read(root), "");
+  KUNIT_EXPECT_EQ(test, cg_rmdir("/cg/a/pids.max"), 0);  // still to be found
+  KUNIT_EXPECT_EQ(test, cg_rmdir("/cg/a"), 0);
 }
 
 void pids_files(kunit* test) {
@@ -215,7 +217,7 @@ void cpu_groups(kunit* test) {
 
 kunit_case cases[] = {KUNIT_CASE(what_is_there), KUNIT_CASE(limits), KUNIT_CASE(subtree_control), KUNIT_CASE(pids_files),
                       KUNIT_CASE(moving), KUNIT_CASE(pids_limit), KUNIT_CASE(cpu_files), KUNIT_CASE(cpu_groups), {}};
-kunit_suite suite = {.name = "cgroup_files", .test_cases = cases};
+kunit_suite suite = {.name = "cgroup_files", .exit = unmount_cgroup2, .test_cases = cases};
 kunit_test_suite(suite);
 
 }  // namespace

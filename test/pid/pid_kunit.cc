@@ -67,20 +67,28 @@ void far_numbers(kunit* test) {
   KUNIT_EXPECT_NULL(test, table.t->find(-1));
 }
 
+// Who else lives in this world has numbers, too: the first at or above nr that nobody has.
+int first_free(int nr) {
+  RcuReadGuard rcu;
+  while (find_pid_ns(nr, &init_pid_ns)) nr++;
+  return nr;
+}
+
 // T-21: once past 300, numbering restarts there and not at 1.
 void numbering_wraps(kunit* test) {
   const int max_before = pid_max, last_before = init_pid_ns.last;
-  pid_max = 400;
-  init_pid_ns.last = 398;
+  const int last = first_free(kReservedPids + 100), first = first_free(kReservedPids), second = first_free(first + 1);
+  pid_max = last + 1;
+  init_pid_ns.last = last - 1;
   struct pid* held[3];
   for (auto& p : held) {
     auto r = alloc_pid(&init_pid_ns, nullptr, 0);
     KUNIT_ASSERT_TRUE(test, r.has_value());
     p = *r;
   }
-  KUNIT_EXPECT_EQ(test, held[0]->numbers[0].nr, 399);
-  KUNIT_EXPECT_EQ(test, held[1]->numbers[0].nr, kReservedPids);
-  KUNIT_EXPECT_EQ(test, held[2]->numbers[0].nr, kReservedPids + 1);
+  KUNIT_EXPECT_EQ(test, held[0]->numbers[0].nr, last);
+  KUNIT_EXPECT_EQ(test, held[1]->numbers[0].nr, first);
+  KUNIT_EXPECT_EQ(test, held[2]->numbers[0].nr, second);
   for (auto* p : held) free_pid(p);
   pid_max = max_before;
   init_pid_ns.last = last_before;
@@ -88,8 +96,9 @@ void numbering_wraps(kunit* test) {
 
 void exhausted(kunit* test) {  // T-23
   const int max_before = pid_max, last_before = init_pid_ns.last;
-  pid_max = 302;
-  init_pid_ns.last = 300;
+  const int first = first_free(kReservedPids);
+  pid_max = first_free(first + 1) + 1;
+  init_pid_ns.last = first;
   auto a = alloc_pid(&init_pid_ns, nullptr, 0), b = alloc_pid(&init_pid_ns, nullptr, 0), c = alloc_pid(&init_pid_ns, nullptr, 0);
   KUNIT_EXPECT_TRUE(test, a && b);
   KUNIT_EXPECT_TRUE(test, !c && c.error() == Errno(EAGAIN));

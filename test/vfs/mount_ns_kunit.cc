@@ -117,6 +117,8 @@ int mounts_in_private(const Case& c, kunit* test) {
 }
 // spec 20 F-64, F-112
 MOUNT_CASE(a_copy_is_private) {
+  msleep(2);
+  rcu_barrier();  // what cases before have unmounted
   const s64 mounts = atomic_long_read(&vfs->nr_mounts);
   finish(test, start(const_cast<Case*>(&c), mounts_in_private));
   KUNIT_EXPECT_FALSE(test, c.is_mounted("/t/w/b"));
