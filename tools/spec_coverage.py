@@ -19,7 +19,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 IDS = ROOT / "docs/spec-ids.txt"
 UNTESTED = ROOT / "docs/spec-untested.txt"
 ID = r"[A-Z]{1,2}-\d+"
-DEFINITION = re.compile(rf"^(?:\*\*({ID})\b|\| *({ID}) *\|)")
+# `**F-21** text`, `- **F-21** text`, `- F-21 text`, or the first cell of a table's row.
+DEFINITION = re.compile(rf"^(?:(?:- )?\*\*({ID})\b|- ({ID}) |\| *({ID}) *\|)")
 # spec 20, Specs 20 and 21, "spec 20 section 3", then ids; or a lone id or range.
 TOKEN = re.compile(rf"\b[Ss]pecs? (\d\d(?:(?:, | and )\d\d(?!\d))*)|\b({ID})(?:(?:\.\.|–)({ID}))?")
 COMMENT = re.compile(r"//(.*)$|^\s*[#*]\s?(.*)$|/\*(.*)$")
@@ -45,7 +46,7 @@ class Spec:
             match = DEFINITION.match(line)
             if match:
                 words = re.sub(r"[*|`]", " ", line[match.end():])
-                self.files[number].setdefault(match[1] or match[2], " ".join(words.split())[:90])
+                self.files[number].setdefault(match[1] or match[2] or match[3], " ".join(words.split())[:90])
 
     def write_ids(self):
         lines = ["# The numbered requirements of the specification, for those who have not its text. Written by tools/spec_coverage.py."]

@@ -10,6 +10,7 @@
 #include "kernel/cpu/cpu.hh"
 #include "kernel/exit/exit.hh"
 #include "kernel/sched/sched.hh"
+#include "kernel/sys/membarrier.hh"
 #include "kernel/time/time.hh"
 #include "kernel/signal/signal.hh"
 #include "mm/mm_struct.hh"
@@ -93,7 +94,7 @@ void handle_ipi(arch::Ipi what) {
   switch (what) {
     case arch::Ipi::Reschedule: scheduler_ipi(); break;
     case arch::Ipi::CallFunction:
-      smp_mb();  // to have come here is all that most senders want
+      membarrier_interrupt();
       drain_pages_interrupt();
       break;
     case arch::Ipi::TimerBroadcast: timer_interrupt(); break;

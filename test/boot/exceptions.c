@@ -49,6 +49,7 @@ static void exceptions(void)
 	TRY("breakpoint", __asm__ volatile("int3"));
 	TRY("undefined", __asm__ volatile("ud2"));
 	TRY("halt", __asm__ volatile("hlt"));
+	// spec 22 C-58
 	TRY("port", __asm__ volatile("inb $0x80, %%al" ::: "al"));
 	TRY("int 4", __asm__ volatile("int $4"));
 	TRY("int 5", __asm__ volatile("int $5"));
@@ -91,6 +92,7 @@ static void single_step(void)
 
 // ---- Signal frames ---------------------------------------------------------------------------------------------------
 
+// spec 22 C-49: the handler starts from the initial state, and what it leaves in the frame is what the program goes on with.
 static void look_at_fpu(int sig, siginfo_t *info, void *context)
 {
 	unsigned mxcsr, xmm[4];
@@ -171,6 +173,7 @@ static void changed_frames(void)
 
 // ---- Registers of one's own ---------------------------------------------------------------------------------------------
 
+// spec 22 C-45, C-54: over switches.
 static void registers_stay(void)
 {
 	unsigned in[4] = { 1, 2, 3, 4 }, out[4];
@@ -195,7 +198,7 @@ static void registers_stay(void)
 	printf("direction flag kept: %d\n", flags >> 10 & 1);
 }
 
-static void bases(void)
+static void bases(void) // spec 22 C-55
 {
 	ulong_t base = 1;
 	struct { const char *what; long result; } calls[] = {

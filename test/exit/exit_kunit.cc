@@ -5,8 +5,12 @@
 #include <linux/delay.h>
 #include <linux/preempt.h>
 
+#include "fs/vfs/vfs.hh"
+#include "kernel/cgroup/cgroup.hh"
+#include "kernel/nsproxy/nsproxy.hh"
 #include "kernel/signal/jobctl.hh"
 #include "kernel/signal/sets.hh"
+#include "kernel/task/io_context.hh"
 
 namespace {
 
@@ -54,6 +58,37 @@ int oopses(void*) {
 }
 void an_oops_repairs_the_preempt_count(kunit* test) {  // spec 21 X-6
   KUNIT_EXPECT_EQ(test, wait_for(spawn(oopses)).event.status, SIGSEGV);
+}
+int oopses_while_it_ends(void*) {
+  current->flags |= PF_EXITING;  // as if do_exit() had got so far
+  make_task_dead(SIGSEGV);
+}
+// What the task would have done next: the world counts what is left when it ends.
+void finish_dying(task_struct* t) {
+  exit_files(t);
+  exit_fs(t);
+  exit_task_namespaces(t);
+  cgroup_exit(t);
+  exit_io_context(t);
+  atomic_dec(&t->signal->live);
+  t->signal->quick_threads--;
+  WRITE_ONCE(t->exit_state, EXIT_ZOMBIE);
+}
+// spec 21 X-5: one that oopses at its end is left as it is: no part of the end is tried again, futexes know, nobody waits for it
+void an_oops_at_the_end_parks_the_task(kunit* test) {
+  const pid_t nr = spawn(oopses_while_it_ends);
+  TaskRef t(nr);
+  msleep(5);
+  KUNIT_EXPECT_EQ(test, t->exit_state, EXIT_DEAD);
+  KUNIT_EXPECT_EQ(test, READ_ONCE(t->__state), unsigned{TASK_DEAD});
+  KUNIT_EXPECT_EQ(test, t->futex_state, 2u);  // dead, to robust futexes
+  KUNIT_EXPECT_NOT_NULL(test, t->files);
+  KUNIT_EXPECT_NOT_NULL(test, t->sighand);
+  KUNIT_EXPECT_EQ(test, atomic_read(&t->signal->live), 1);
+  KUNIT_EXPECT_EQ(test, wait_for(nr, WEXITED | WNOHANG).result, -ECHILD);
+  KUNIT_EXPECT_EQ(test, wake_up_process(t.get()), 0);
+  finish_dying(t.get());
+  KUNIT_EXPECT_EQ(test, wait_for(nr).result, nr);
 }
 int thread_oopses(void*) { make_task_dead(SIGSEGV); }
 int outlives_a_thread(void*) {
@@ -287,7 +322,7 @@ void zombies_are_inherited(kunit* test) {  // spec 21 X-16, X-18
 
 kunit_case cases[] = {
     KUNIT_CASE(a_group_code_stays), KUNIT_CASE(a_fatal_signals_code_stays), KUNIT_CASE(an_oops_repairs_the_preempt_count),
-    KUNIT_CASE(an_oops_ends_one_thread), KUNIT_CASE(who_leaves_hands_signals_on), KUNIT_CASE(who_leaves_counts_as_stopped),
+    KUNIT_CASE(an_oops_at_the_end_parks_the_task), KUNIT_CASE(an_oops_ends_one_thread), KUNIT_CASE(who_leaves_hands_signals_on), KUNIT_CASE(who_leaves_counts_as_stopped),
     KUNIT_CASE(continued_while_stopping), KUNIT_CASE(a_dead_leaders_group_lives), KUNIT_CASE(released_but_not_freed),
     KUNIT_CASE(waiters_hear_of_silent_ends), KUNIT_CASE(ends_of_others_do_not_wake), KUNIT_CASE(threads_are_parents),
     KUNIT_CASE(one_reaper), KUNIT_CASE(zombies_are_inherited), {},

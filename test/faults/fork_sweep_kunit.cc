@@ -99,7 +99,7 @@ const ForkCase kCombinations[] = {
     {"200 files, 50 areas, a thread", kPthread, By::Clone3, kManyFiles | kManyAreas, 0},
 };
 
-// Kinds of namespaces that are not there yet are passed over.
+// Kinds of namespaces that are not there yet are passed over. spec 20 F-30: a new pid or user namespace goes with PARENT.
 const ForkCase kNamespaceCases[] = {
     {"NEWUTS", CLONE_NEWUTS},
     {"NEWIPC", CLONE_NEWIPC},

@@ -57,7 +57,7 @@ void each_rule_by_itself(kunit* test) {
   }
 }
 
-// F-1, F-2: 64 to 4096 are sizes of the struct, also those that end inside a field.
+// spec 20 F-1, F-2: 64 to 4096 are sizes of the struct, also those that end inside a field.
 void clone3_sizes(kunit* test) {
   KUNIT_EXPECT_EQ(test, validate_clone3_size(0), EINVAL);
   KUNIT_EXPECT_EQ(test, validate_clone3_size(63), EINVAL);
@@ -71,7 +71,7 @@ struct FieldRow {
   int fields, semantics;
   size_t size = CLONE_ARGS_SIZE_VER2;
 };
-const FieldRow kFields[] = {
+const FieldRow kFields[] = {  // spec 20 F-5..F-8, F-10..F-15
     {"nothing set", {}, 0, 0},
     {"F-5 too many levels", {.set_tid = 1, .set_tid_size = 33}, EINVAL, 0},
     {"F-6 set_tid without size", {.set_tid = 1}, EINVAL, 0},

@@ -523,7 +523,7 @@ TEST(Fork, SegmentBaseIsInherited) {
             });
 }
 
-// spec 20 14 | fork
+// spec 20 14, spec 22 C-48 | fork
 TEST(Fork, FloatingPointStateIsCopied) {
   double values[2] = {1.5, -2.25}, out[2] = {};
   long pid;

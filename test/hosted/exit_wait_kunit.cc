@@ -500,7 +500,7 @@ long sits_in_namespace(unsigned long) {
   while (stage < 2) nap(1);
   return 5;
 }
-PROGRAM_CASE(init_outlasts_the_injected) {  // spec 21
+PROGRAM_CASE(init_outlasts_the_injected) {  // spec 21; spec 20 T-27: the last one's going wakes it
   stage = 0;
   const long init = user::clone(CLONE_NEWPID | SIGCHLD, 0, sits_in_namespace);
   MUST(init > 0);

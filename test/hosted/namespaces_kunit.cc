@@ -6,6 +6,7 @@
 
 #include <linux/errno.h>
 
+#include "kernel/fork/clone_checks.hh"
 #include "test/hosted/program.hh"
 
 namespace {
@@ -321,11 +322,51 @@ PROGRAM_CASE(clocks_ahead) {
   return unmount_proc() ? 0 : 1;
 }
 
+// spec 20 F-65: so many of a kind, and no more; what a failed call had made counts no longer
+struct Limited {
+  const char* file;
+  unsigned long flag;
+};
+constexpr Limited kLimited[] = {
+    {"/mnt/sys/user/max_user_namespaces", CLONE_NEWUSER}, {"/mnt/sys/user/max_pid_namespaces", CLONE_NEWPID},
+    {"/mnt/sys/user/max_uts_namespaces", CLONE_NEWUTS},   {"/mnt/sys/user/max_ipc_namespaces", CLONE_NEWIPC},
+    {"/mnt/sys/user/max_net_namespaces", CLONE_NEWNET},   {"/mnt/sys/user/max_mnt_namespaces", CLONE_NEWNS},
+    {"/mnt/sys/user/max_cgroup_namespaces", CLONE_NEWCGROUP}, {"/mnt/sys/user/max_time_namespaces", CLONE_NEWTIME},
+};
+long clone3_with(unsigned long flags) {
+  clone_args a{};
+  a.flags = flags, a.exit_signal = SIGCHLD;
+  Var<clone_args> args(a);
+  return user::clone3(args.addr(), sizeof a, flags, waits_for_signals);
+}
+bool ends_killed(long pid) { return pid > 0 && kill(pid, SIGKILL) == 0 && ends_by(pid, SIGKILL); }
+long when_there_is_room(unsigned long flags) {
+  long pid;
+  for (int i = 0; i < 50 && (pid = clone3_with(flags)) == -ENOSPC; i++) nap(1);  // the last one is put back a grace period late
+  return pid;
+}
+PROGRAM_CASE(namespaces_are_counted) {
+  MUST(mount_proc());
+  for (const Limited& l : kLimited) {
+    if (l.flag & kCloneUnsupported) continue;
+    const unsigned long other = l.flag == CLONE_NEWUTS ? CLONE_NEWNET : CLONE_NEWUTS;
+    MUST(write_file(l.file, "1"));
+    const long one = clone3_with(l.flag);
+    MUST(one > 0);
+    for (int i = 0; i < 3; i++) MUST(clone3_with(l.flag) == -ENOSPC && clone3_with(l.flag | other) == -ENOSPC);
+    MUST(l.flag == CLONE_NEWUSER || sys(__NR_unshare, l.flag) == -ENOSPC);
+    MUST(ends_killed(one));
+    MUST(ends_killed(when_there_is_room(l.flag)));
+    MUST(write_file(l.file, "100"));
+  }
+  return unmount_proc() ? 0 : 1;
+}
+
 kunit_case cases[] = {
     KUNIT_CASE(initial_numbers), KUNIT_CASE(ioctls), KUNIT_CASE(file_keeps_namespace), KUNIT_CASE(bound_file_keeps_namespace),
     KUNIT_CASE(enter_by_pidfd), KUNIT_CASE(setns_refuses), KUNIT_CASE(enter_pid_namespace), KUNIT_CASE(unshare_needs_power),
     KUNIT_CASE(clone_into_new), KUNIT_CASE(proc_shows_its_namespace),
-    KUNIT_CASE(clocks_ahead), {},
+    KUNIT_CASE(clocks_ahead), KUNIT_CASE(namespaces_are_counted), {},
 };
 kunit_suite suite = {.name = "namespaces", .test_cases = cases};
 kunit_test_suite(suite);

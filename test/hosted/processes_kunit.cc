@@ -108,7 +108,7 @@ PROGRAM_CASE(parent_settid) {
 }
 
 long reads_tid(unsigned long addr) { return user::peek<int>(addr) == getpid() ? 0 : 1; }
-PROGRAM_CASE(child_settid) {  // C-63: there before the child's first instruction
+PROGRAM_CASE(child_settid) {  // spec 22 C-63: there before the child's first instruction
   Var<int> tid;
   long pid = user::clone(CLONE_CHILD_SETTID | SIGCHLD, 0, reads_tid, tid.addr(), 0, tid.addr());
   MUST(pid > 0 && ends_by(pid, 0));

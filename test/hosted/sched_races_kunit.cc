@@ -90,7 +90,7 @@ static void ping_pong_loses_no_wakeup(kunit* test) {
   expect_consistent(test);
 }
 
-// spec 30 S-39: the bare protocol, without a wait queue's lock to help
+// spec 30 S-39, spec 20 T-10: the bare protocol, without a wait queue's lock to help
 struct Bare {
   task_struct* sleeper = nullptr;
   int posted = 0, seen = 0;

@@ -127,7 +127,7 @@ void gates_for_user_mode(kunit* test) {  // B-27, B-28
   }
 }
 
-void no_ports_for_user_mode(kunit* test) {  // C-58
+void no_ports_for_user_mode(kunit* test) {  // spec 22 C-58
   KUNIT_EXPECT_GE(test, static_cast<unsigned>(this_cpu().tss.io_map_base), static_cast<unsigned>(sizeof(Tss)));
 }
 
@@ -173,7 +173,7 @@ void functions_have_names(kunit* test) {
   KUNIT_EXPECT_NULL(test, find_symbol(reinterpret_cast<unsigned long>(&boot)).name);
 }
 
-// clear_page may use a vector register that belongs to some program.
+// spec 22 C-47: the kernel's only vector code keeps what it borrows from some program, with preemption off.
 void clearing_keeps_vector_registers(kunit* test) {
   auto* page = reinterpret_cast<u64*>(__get_free_page(GFP_KERNEL));
   KUNIT_ASSERT_NOT_NULL(test, page);
