@@ -109,7 +109,7 @@ Result<void> do_dentry_open(file* f, const path* p, int flags, int (*open)(inode
   inode* i = p->dentry->d_inode;
   f->f_inode = i;
   f->f_mapping = i->i_mapping;
-  f->f_flags = static_cast<unsigned>(flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC));
+  f->f_flags = static_cast<unsigned>(flags & ~(O_CREAT | O_EXCL | O_CLOEXEC));
   f->f_path = *p;
   if (flags & O_PATH) {
     f->f_mode = FMODE_PATH | FMODE_OPENED;
@@ -131,7 +131,7 @@ Result<void> do_dentry_open(file* f, const path* p, int flags, int (*open)(inode
     }
   }
   f->f_mode |= FMODE_OPENED;
-  f->f_flags &= ~static_cast<unsigned>(O_NOCTTY);  // the terminal's open has seen it
+  f->f_flags &= ~static_cast<unsigned>(O_NOCTTY | O_TRUNC);  // the open of a terminal, of a trace, has seen them
   if (f->f_op->llseek == no_llseek) f->f_mode &= ~FMODE_LSEEK;
   if (f->f_flags & O_DIRECT && S_ISREG(i->i_mode)) {
     // There is no way around the page cache: tmpfs and ramfs refuse O_DIRECT.
