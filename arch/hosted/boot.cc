@@ -82,6 +82,7 @@ using hosted::engine;
 
 extern "C" HOSTED_ENGINE void hosted_run(const HostedConfig* config, HostedResult* result) {
   hosted::clear(&engine, sizeof engine);
+  hosted_pilot.steering = false;
   engine.chooser = config->seed * 2 + 1;
   engine.dice = ~config->seed;
   engine.switch_mean = config->switch_mean ? config->switch_mean : 1;

@@ -6,12 +6,14 @@
 #include <linux/printk.h>
 
 #include "arch/hosted/appointment.hh"
+#include "arch/hosted/pilot.hh"
 #include "kernel/entry/entry.hh"
 
 void timer_interrupt();                                                // kernel/time
 void console_input(std::span<const char> text) __attribute__((weak));  // fs/tty
 
 HostedLog hosted_log;
+HostedPilot hosted_pilot;
 
 namespace hosted {
 
@@ -27,6 +29,36 @@ constexpr unsigned kTooManySpins = 400'000;    // every CPU in cpu_relax(), so o
 constexpr unsigned kTooManyRounds = 2'000'000;  // only ticks, no task runs
 
 using CpuSet = u64;
+
+// What was steered so far is the pilot's: one point more. Returns who goes on.
+enum class Forced : unsigned char { No, Yes };
+HOSTED_ENGINE unsigned pilot_choose(CpuSet set, Forced forced) {
+  HostedPilot& p = hosted_pilot;
+  unsigned usual = engine.current;
+  if (!(set >> usual & 1)) {  // the next one round
+    const CpuSet above = usual < 63 ? set & (~0ull << (usual + 1)) : 0;
+    usual = static_cast<unsigned>(__builtin_ctzll(above ? above : set));
+  }
+  if (p.point_count >= p.point_cap) return usual;
+  unsigned taken = usual;
+  if (p.script_at < p.script_length) {
+    if (p.script[p.script_at].point == p.point_count) {
+      taken = p.script[p.script_at++].cpu;
+      if (taken > 63 || !(set >> taken & 1)) {
+        p.diverged = true;
+        taken = usual;
+      }
+    }
+  } else if (p.random && next_random(&p.random) % p.random_mean == 0) {
+    unsigned skip = static_cast<unsigned>(next_random(&p.random) % static_cast<unsigned>(__builtin_popcountll(set)));
+    CpuSet left = set;
+    while (skip--) left &= left - 1;
+    taken = static_cast<unsigned>(__builtin_ctzll(left));
+  }
+  p.points[p.point_count++] = {static_cast<unsigned char>(set), static_cast<unsigned char>(usual), static_cast<unsigned char>(taken),
+                               forced == Forced::Yes};
+  return taken;
+}
 
 HOSTED_ENGINE CpuSet runnable_cpus() {
   CpuSet set = 0;
@@ -46,6 +78,7 @@ HOSTED_ENGINE CpuSet relaxing_cpus() {
 
 HOSTED_ENGINE unsigned choose(CpuSet set) {
   unsigned n = static_cast<unsigned>(__builtin_popcountll(set));
+  if (hosted_pilot.steering && n > 1) [[unlikely]] return pilot_choose(set, Forced::Yes);
   unsigned skip = n == 1 ? 0 : static_cast<unsigned>(next_random(&engine.chooser) % n);
   while (skip--) set &= set - 1;
   return static_cast<unsigned>(__builtin_ctzll(set));
@@ -147,6 +180,9 @@ HOSTED_ENGINE void keep_appointment() {
 }
 
 }  // namespace
+
+HOSTED_ENGINE void pilot_begin() { hosted_pilot.steering = hosted_pilot.wanted; }
+HOSTED_ENGINE void pilot_end() { hosted_pilot.steering = false; }
 
 HOSTED_ENGINE void appointment_make(const task_struct* task, unsigned long at, unsigned cpu) {
   engine.appointment = {task, at, 0, cpu, false};
@@ -277,7 +313,10 @@ HOSTED_ENGINE void yield_point(PreemptPoint) {
   if (++engine.stuck_points > hosted::kStuckPoints) hosted::move_time_to(engine.now + hosted::kStuckStep);
   engine.result.yield_points++;
   if (engine.appointment.task) hosted::keep_appointment();
-  if (--engine.countdown == 0) {
+  if (hosted_pilot.steering) [[unlikely]] {
+    hosted::CpuSet set = hosted::runnable_cpus();
+    if (set & (set - 1)) hosted::go_on_as(hosted::pilot_choose(set, hosted::Forced::No));
+  } else if (--engine.countdown == 0) {
     hosted::draw_countdown();
     hosted::go_on_as(hosted::choose(hosted::runnable_cpus()));
   }
@@ -334,6 +373,11 @@ HOSTED_ENGINE void timer_program(u64 deadline_ns) {
 HOSTED_ENGINE u64 entropy() { return hosted::next_random(&engine.dice); }
 
 }  // namespace arch
+
+// Each marked access of code that is built with CF_RACE_POINTS (include/linux/compiler.h).
+extern "C" HOSTED_ENGINE void hosted_race_point() {
+  if (hosted_pilot.steering) arch::yield_point(arch::PreemptPoint::Atomic);
+}
 
 extern "C" HOSTED_ENGINE void hosted_console_input(const char* text, unsigned long size) {
   for (unsigned long i = 0; i < size && hosted::console_size < sizeof(hosted::console_buffer); i++)

@@ -16,17 +16,29 @@
 #define __maybe_unused __attribute__((unused))
 #define __used __attribute__((used))
 
+/* Code built with CF_RACE_POINTS lets test/explore switch CPUs at each marked access, too. */
+#ifdef CF_RACE_POINTS
+#ifdef __cplusplus
+extern "C"
+#endif
+void hosted_race_point(void);
+#define CF_RACE_POINT() hosted_race_point()
+#else
+#define CF_RACE_POINT() ((void)0)
+#endif
+
 /* One access, not torn, not repeated, not merged: relaxed atomics, so that ThreadSanitizer knows them too. */
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 #ifdef __cplusplus
 #undef READ_ONCE
 template <class T> static inline __attribute__((always_inline)) T cf_read_once(const volatile T &x)
 {
+	CF_RACE_POINT();
 	return __atomic_load_n(&x, __ATOMIC_RELAXED);
 }
 #define READ_ONCE(x) cf_read_once(x)
 #endif
-#define WRITE_ONCE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, v) (CF_RACE_POINT(), __atomic_store_n(&(x), (v), __ATOMIC_RELAXED))
 /* An access that may race by design: the value is checked again, or may be old. Hidden from ThreadSanitizer. */
 #if defined(__SANITIZE_THREAD__) && defined(__cplusplus)
 #define data_race(x) ([&]() __attribute__((no_sanitize("thread"))) { return (x); }())
@@ -34,12 +46,12 @@ template <class T> static inline __attribute__((always_inline)) T cf_read_once(c
 #define data_race(x) (x)
 #endif
 
-#define smp_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define smp_mb() (CF_RACE_POINT(), __atomic_thread_fence(__ATOMIC_SEQ_CST))
 #define smp_rmb() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define smp_wmb() __atomic_thread_fence(__ATOMIC_RELEASE)
-#define smp_load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define smp_store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
-#define smp_store_mb(var, v) __atomic_store_n(&(var), (v), __ATOMIC_SEQ_CST)
+#define smp_load_acquire(p) (CF_RACE_POINT(), __atomic_load_n(p, __ATOMIC_ACQUIRE))
+#define smp_store_release(p, v) (CF_RACE_POINT(), __atomic_store_n(p, v, __ATOMIC_RELEASE))
+#define smp_store_mb(var, v) (CF_RACE_POINT(), __atomic_store_n(&(var), (v), __ATOMIC_SEQ_CST), CF_RACE_POINT())
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #endif

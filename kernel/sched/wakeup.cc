@@ -60,7 +60,11 @@ rq* __task_rq_lock(task_struct* p) {
   for (;;) {
     rq* r = task_rq(p);
     raw_spin_lock(&r->lock);
-    if (r == task_rq(p) && !task_on_rq_migrating(p)) [[likely]] return r;
+    // on_rq first: a task in flight gets its new CPU without the old one's lock (push_away), so "still here" followed by "not in
+    // flight any more" could both be answered while it is on its way. Its CPU is stored before on_rq.
+    const bool in_flight = task_on_rq_migrating(p);
+    smp_rmb();
+    if (!in_flight && r == task_rq(p)) [[likely]] return r;
     raw_spin_unlock(&r->lock);
     while (task_on_rq_migrating(p)) cpu_relax();
   }

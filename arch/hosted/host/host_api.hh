@@ -47,6 +47,27 @@ struct HostedResult {
   unsigned long virtual_ns, yield_points, switches, syscalls;
 };
 
+// Steering by the host instead of the seed: test/explore. While the kernel is between pilot_begin() and pilot_end() (pilot.hh) each
+// moment at which more than one CPU could go on is a numbered point. By default the CPU that runs goes on, or, if it cannot, the next
+// one round; the script says where it is to be otherwise.
+struct HostedDeviation {
+  unsigned point, cpu;
+};
+struct HostedPoint {
+  unsigned char able, usual, taken, forced;  // able: bit per CPU (the first eight); forced: the CPU that ran could not go on
+};
+struct HostedPilot {
+  bool wanted;    // by the host, for the next world
+  bool steering;  // between begin and end
+  const HostedDeviation* script;
+  unsigned script_length, script_at;
+  unsigned long long random;  // not 0: the state of a random stream that deviates once the script is over...
+  unsigned random_mean;  // ...at one in so many points
+  HostedPoint* points;
+  unsigned point_cap, point_count;
+  bool diverged;  // the script named a CPU that could not go on
+};
+
 // Written by the kernel side, uninstrumented, read by the host after the run.
 struct HostedLog {
   HostedEvent* events;
@@ -59,6 +80,7 @@ struct HostedLog {
 
 extern "C" {
 extern HostedLog hosted_log;
+extern HostedPilot hosted_pilot;
 
 // ---- The kernel side provides -------------------------------------------------------------------------------------
 // Boots a world, returns when it stops. Host stack, not reentrant.

@@ -1,0 +1,507 @@
+// The scenarios: each a race that schedulers have lost before. What is cited is what it is to hold.
+// SPDX-License-Identifier: Apache-2.0
+#include <linux/cpumask.h>
+#include <linux/kernel.h>
+#include <linux/sched/wake_q.h>
+#include <linux/wait.h>
+#include <linux/wait_bit.h>
+
+#include "kernel/sched/params.hh"
+#include "kernel/sched/task_group.hh"
+#include "kernel/signal/signal.hh"
+#include "kernel/sync/guards.hh"
+#include "test/explore/scenario.hh"
+
+namespace explore {
+namespace {
+
+void move_to(task_struct* p, unsigned long cpus) {
+  cpumask_t mask = {{cpus}};
+  (void)set_cpus_allowed_ptr(p, &mask);
+}
+
+// The bare protocol, without a queue's lock to help: run.word counts what was posted.
+void sleep_until_posted(Run& run, int at_least, unsigned state = TASK_UNINTERRUPTIBLE) {
+  for (;;) {
+    set_current_state(state);
+    race();
+    if (READ_ONCE(run.word) >= at_least) break;
+    race();
+    schedule();
+  }
+  __set_current_state(TASK_RUNNING);
+}
+void post(Run& run, unsigned sleeper) {
+  WRITE_ONCE(run.word, run.word + 1);
+  race();
+  wake_up_process(run.task(sleeper));
+}
+
+// Kernel threads ignore signals unless they ask for them.
+void listen_to_signals() {
+  unsigned long flags;
+  sighand_struct* sighand = lock_task_sighand(current, &flags);
+  set_sighandler(sighand, SIGUSR1, SIG_KTHREAD);
+  unlock_task_sighand(current, flags);
+}
+
+SchedRequest fifo(unsigned prio) { return {.policy = SCHED_FIFO, .rt_priority = prio}; }
+SchedRequest deadline() { return {.policy = SCHED_DEADLINE, .runtime = 2'000'000, .deadline = 10'000'000, .period = 10'000'000}; }
+void set_policy(task_struct* p, const SchedRequest& q) { (void)__sched_setscheduler(p, q, SchedCaller::Kernel); }
+
+// ---- try_to_wake_up against schedule -----------------------------------------------------------------------------------
+
+// spec 30 S-39, S-91
+void wake_against_sleep(Run& run) {
+  run.on(1, [](Run& r) {
+       sleep_until_posted(r, 1);
+       sleep_until_posted(r, 2);
+     }).on(2, [](Run& r) {
+    post(r, 0);
+    race();
+    post(r, 0);
+  }).go_and_wait();
+}
+
+// spec 30 S-34: one of two wakers wins each sleep
+void two_wakers(Run& run) {
+  run.early(1, [](Run& r) {
+       set_current_state(TASK_UNINTERRUPTIBLE);
+       WRITE_ONCE(r.word, 1);
+       schedule();
+     });
+  constexpr Part waker = [](Run& r) {
+    if (wake_up_process(r.task(0))) atomic_inc(&r.count);
+  };
+  run.on(0, waker).on(2, waker).go_and_wait();
+  run.check(atomic_read(&run.count) == 1, "exactly one wake-up counts");
+}
+
+// spec 30 S-44: woken while it is still on its way off its CPU; two CPUs are free for it
+void wake_a_task_that_is_leaving(Run& run) {
+  run.on(1, [](Run& r) {
+       move_to(current, 0b111);
+       for (int i = 1; i <= 2; i++) {
+         volatile int mine = i;
+         sleep_until_posted(r, i);
+         r.check(mine == i, "the stack is its own");
+       }
+     }).on(2, [](Run& r) {
+    post(r, 0);
+    post(r, 0);
+  }).go_and_wait();
+}
+
+// spec 30 S-46: the waker's own CPU is where the sleeper sleeps
+void wake_on_the_same_cpu(Run& run) {
+  run.early(1, [](Run& r) { sleep_until_posted(r, 2); });
+  constexpr Part waker = [](Run& r) {
+    __atomic_fetch_add(&r.word, 1, __ATOMIC_SEQ_CST);
+    wake_up_process(r.task(0));
+  };
+  run.on(1, waker).on(2, waker).go_and_wait();
+}
+
+// spec 22 C-80: an idle CPU that is about to wait for interrupts does not miss one
+void wake_to_an_idle_cpu(Run& run) {
+  run.early(1, [](Run& r) { sleep_until_posted(r, 1); });
+  run.on(2, [](Run& r) { post(r, 0); }).go_and_wait();
+}
+
+// ---- ... migration and affinity ------------------------------------------------------------------------------------------
+
+// spec 30 S-45, S-66
+void wake_against_affinity(Run& run) {
+  run.on(1, [](Run& r) {
+       sleep_until_posted(r, 1);
+       sleep_until_posted(r, 2);
+     }).on(2, [](Run& r) {
+       post(r, 0);
+       post(r, 0);
+     }).on(0, [](Run& r) {
+    move_to(r.task(0), 0b100);
+    race();
+    move_to(r.task(0), 0b001);
+    r.check(cpumask_test_cpu(task_cpu(r.task(0)), r.task(0)->cpus_ptr) || !task_curr(r.task(0)), "it does not run where it may not");
+  }).go_and_wait();
+}
+
+// A running task is taken from under its feet while it goes to sleep.
+void affinity_against_sleep(Run& run) {
+  run.on(1, [](Run& r) {
+       sleep_until_posted(r, 1);
+       preempt_disable();
+       r.check(cpumask_test_cpu(smp_processor_id(), current->cpus_ptr) || this_rq()->push_curr, "it runs where it may");
+       preempt_enable();
+     }).on(2, [](Run& r) {
+    move_to(r.task(0), 0b001);
+    post(r, 0);
+  }).go_and_wait();
+}
+
+// Two threads chase a third over the CPUs.
+void two_affinity_changes(Run& run) {
+  run.on(1, [](Run& r) {
+       for (int i = 0; i < 3; i++) sched_yield_current();
+       sleep_until_posted(r, 2);
+     });
+  run.on(0, [](Run& r) {
+       move_to(r.task(0), 0b001);
+       __atomic_fetch_add(&r.word, 1, __ATOMIC_SEQ_CST);
+       wake_up_process(r.task(0));
+     }).on(2, [](Run& r) {
+    move_to(r.task(0), 0b100);
+    __atomic_fetch_add(&r.word, 1, __ATOMIC_SEQ_CST);
+    wake_up_process(r.task(0));
+  }).go_and_wait();
+}
+
+// Newidle and tick balance look for work while others wake and sleep.
+void balance_against_wake(Run& run) {
+  run.early(1, [](Run& r) {
+       move_to(current, 0b110);
+       sleep_until_posted(r, 1);
+       sched_yield_current();
+     });
+  run.early(1, [](Run& r) {
+       move_to(current, 0b110);
+       sleep_until_posted(r, 1);
+       sched_yield_current();
+     });
+  run.on(0, [](Run& r) {
+       post(r, 0);
+       post(r, 1);
+     }).on(2, [](Run&) { schedule_timeout_uninterruptible(1); }).go_and_wait();
+}
+
+// ---- ... exit ------------------------------------------------------------------------------------------------------------
+
+// spec 22 C-41: a late wake-up does not bring the dead back
+void wake_against_exit(Run& run) {
+  run.on(1, [](Run& r) { sleep_until_posted(r, 1); });
+  run.on(2, [](Run& r) {
+       post(r, 0);
+       for (int i = 0; i < 3; i++) {
+         race();
+         wake_up_process(r.task(0));
+       }
+     }).go_and_wait();
+  wake_up_process(run.task(0));
+}
+
+// ---- ... class, priority, group -------------------------------------------------------------------------------------------
+
+// spec 30 section 8.1
+void wake_against_class_change(Run& run) {
+  run.on(1, [](Run& r) {
+       sleep_until_posted(r, 1);
+       sleep_until_posted(r, 2);
+     }).on(2, [](Run& r) {
+       post(r, 0);
+       post(r, 0);
+     }).on(0, [](Run& r) {
+    set_policy(r.task(0), fifo(10));
+    set_policy(r.task(0), {});
+  }).go_and_wait();
+}
+
+// spec 32 D-22, D-24
+void wake_against_deadline(Run& run) {
+  run.on(1, [](Run& r) {
+       move_to(current, 0b111);
+       sleep_until_posted(r, 1);
+       sleep_until_posted(r, 2);
+     }).on(2, [](Run& r) {
+       post(r, 0);
+       post(r, 0);
+     }).on(0, [](Run& r) {
+    set_policy(r.task(0), deadline());
+    set_policy(r.task(0), {});
+  }).go_and_wait();
+}
+
+// spec 30 S-63
+void wake_against_renice(Run& run) {
+  run.on(1, [](Run& r) { sleep_until_posted(r, 2); }).on(2, [](Run& r) {
+       post(r, 0);
+       post(r, 0);
+     }).on(0, [](Run& r) {
+    set_user_nice(r.task(0), 5);
+    set_user_nice(r.task(0), -5);
+  }).go_and_wait();
+}
+
+// spec 32 R-24, section 5: pushed and pulled while its priority changes
+void push_against_class_change(Run& run) {
+  run.early(1, [](Run& r) {
+       move_to(current, 0b110);
+       set_policy(current, fifo(20));
+       sleep_until_posted(r, 1);
+     });
+  run.early(1, [](Run& r) {
+       move_to(current, 0b110);
+       set_policy(current, fifo(30));
+       sleep_until_posted(r, 1);
+     });
+  run.on(0, [](Run& r) {
+       WRITE_ONCE(r.word, 1);
+       wake_up_process(r.task(0));
+       wake_up_process(r.task(1));
+     }).on(2, [](Run& r) {
+    set_policy(r.task(0), {});
+    set_policy(r.task(1), fifo(5));
+  }).go_and_wait();
+}
+
+// spec 31 section 8
+void wake_against_group_change(Run& run) {
+  auto group = sched_create_group(nullptr);
+  run.check(group.has_value(), "a group");
+  if (!group) return;
+  run.data = *group;
+  run.on(1, [](Run& r) { sleep_until_posted(r, 2); }).on(2, [](Run& r) {
+       post(r, 0);
+       post(r, 0);
+     }).on(0, [](Run& r) {
+    sched_move_task(r.task(0), static_cast<task_group*>(r.data));
+    race();
+    sched_move_task(r.task(0), nullptr);
+  }).go_and_wait();
+  sched_destroy_group(*group);
+}
+
+// ---- Signals -------------------------------------------------------------------------------------------------------------
+
+// spec 30 S-38, 33 W-19: a signal ends an interruptible sleep, whenever it comes
+void signal_against_sleep(Run& run) {
+  run.on(1, [](Run& r) {
+       listen_to_signals();
+       WRITE_ONCE(r.word, 1);
+       long ret = wait_event_interruptible(r.wq, READ_ONCE(r.word2) == 1);
+       r.check(ret == -ERESTARTSYS, "the signal ended it");
+       flush_signals(current);
+     }).on(2, [](Run& r) {
+    while (!READ_ONCE(r.word)) cpu_relax();
+    send_sig(SIGUSR1, r.task(0), 1);
+  }).go_and_wait();
+}
+
+void signal_against_wake(Run& run) {
+  run.on(1, [](Run& r) {
+       listen_to_signals();
+       WRITE_ONCE(r.word2, 1);
+       (void)wait_event_interruptible(r.wq, READ_ONCE(r.word) == 1);
+       flush_signals(current);
+     }).on(2, [](Run& r) {
+       while (!READ_ONCE(r.word2)) cpu_relax();
+       send_sig(SIGUSR1, r.task(0), 1);
+     }).on(0, [](Run& r) {
+    WRITE_ONCE(r.word, 1);
+    wake_up(&r.wq);
+  }).go_and_wait();
+}
+
+// ---- Wait queues and what is built on them --------------------------------------------------------------------------------
+
+// spec 33 W-9, W-14
+void wait_event_against_wake(Run& run) {
+  run.on(1, [](Run& r) {
+       wait_event(r.wq, READ_ONCE(r.word) == 1);
+       WRITE_ONCE(r.word, 2);
+       wake_up(&r.wq);
+     }).on(2, [](Run& r) {
+    WRITE_ONCE(r.word, 1);
+    wake_up(&r.wq);
+    wait_event(r.wq, READ_ONCE(r.word) == 2);
+  }).go_and_wait();
+}
+
+// Who looks at the queue without its lock needs a barrier: spec 33 W-11
+void waitqueue_active_against_wait(Run& run) {
+  run.on(1, [](Run& r) { wait_event(r.wq, READ_ONCE(r.word) == 1); }).on(2, [](Run& r) {
+    WRITE_ONCE(r.word, 1);
+    if (wq_has_sleeper(&r.wq)) wake_up(&r.wq);
+  }).go_and_wait();
+}
+
+// spec 33 W-15: each exclusive wake-up goes to one waiter, and none is spent on one that leaves
+void exclusive_waiters(Run& run) {
+  constexpr Part waiter = [](Run& r) {
+    wait_event_interruptible_exclusive(r.wq, [&] { return atomic_add_unless(&r.count, -1, 0); }());
+  };
+  run.on(1, waiter).on(2, waiter).on(0, [](Run& r) {
+    atomic_inc(&r.count);
+    wake_up(&r.wq);
+    race();
+    atomic_inc(&r.count);
+    wake_up(&r.wq);
+  }).go_and_wait();
+}
+
+// A time-out and the event at the same time.
+void timeout_against_wake(Run& run) {
+  run.on(1, [](Run& r) { (void)wait_event_timeout(r.wq, READ_ONCE(r.word) == 1, 1); }).on(2, [](Run& r) {
+    schedule_timeout_uninterruptible(1);
+    WRITE_ONCE(r.word, 1);
+    wake_up(&r.wq);
+  }).go_and_wait();
+}
+
+// spec 33 W-27: the completion is on the waiter's stack, and gone when it returns
+void completion_on_the_stack(Run& run) {
+  run.on(1, [](Run& r) {
+       completion c;
+       init_completion(&c);
+       smp_store_release(&r.data, static_cast<void*>(&c));
+       wait_for_completion(&c);
+       __builtin_memset(static_cast<void*>(&c), 0x6b, sizeof c);
+       race();
+     }).on(2, [](Run& r) {
+    void* c;
+    while (!(c = smp_load_acquire(&r.data))) cpu_relax();
+    complete(static_cast<completion*>(c));
+  }).go_and_wait();
+}
+
+void two_completions(Run& run) {
+  constexpr Part waiter = [](Run& r) { wait_for_completion(&r.event); };
+  run.on(1, waiter).on(2, waiter).on(0, [](Run& r) {
+    complete(&r.event);
+    complete(&r.event);
+  }).go_and_wait();
+}
+
+// spec 33 section 4: the bit is cleared, then whoever waits is woken
+void wait_on_bit_against_wake(Run& run) {
+  static unsigned long bits;
+  bits = 1;
+  run.on(1, [](Run&) { (void)wait_on_bit(&bits, 0, TASK_UNINTERRUPTIBLE); }).on(2, [](Run&) {
+    __atomic_fetch_and(&bits, ~1ul, __ATOMIC_RELEASE);
+    smp_mb();
+    wake_up_bit(&bits, 0);
+  }).go_and_wait();
+}
+
+// spec 33 section 11: a task is in one wake queue at a time; who finds it there may rely on that one
+void wake_queues(Run& run) {
+  run.on(1, [](Run& r) { sleep_until_posted(r, 2); });
+  constexpr Part waker = [](Run& r) {
+    DEFINE_WAKE_Q(q);
+    __atomic_fetch_add(&r.word, 1, __ATOMIC_SEQ_CST);
+    wake_q_add(&q, r.task(0));
+    race();
+    wake_up_q(&q);
+  };
+  run.on(2, waker).on(0, waker).go_and_wait();
+}
+
+// ---- Locks that sleep ------------------------------------------------------------------------------------------------------
+
+mutex the_mutex;
+void mutex_handed_on(Run& run) {
+  mutex_init(&the_mutex);
+  constexpr Part user = [](Run& r) {
+    for (int i = 0; i < 2; i++) {
+      mutex_lock(&the_mutex);
+      int before = r.word;
+      race();
+      r.word = before + 1;
+      mutex_unlock(&the_mutex);
+    }
+  };
+  run.on(0, user).on(1, user).on(2, user).go_and_wait();
+  run.check(run.word == 6, "one at a time");
+}
+
+// ---- kthreads --------------------------------------------------------------------------------------------------------------
+
+int stops_when_told(void*) {
+  for (;;) {
+    set_current_state(TASK_INTERRUPTIBLE);
+    race();
+    if (kthread_should_stop()) break;
+    race();
+    schedule();
+  }
+  __set_current_state(TASK_RUNNING);
+  return 7;
+}
+// spec 50 part A
+void kthread_stop_against_sleep(Run& run) {
+  run.data = kthread_create(stops_when_told, nullptr, "told");
+  run.check(!IS_ERR(run.data), "a thread");
+  move_to(static_cast<task_struct*>(run.data), 0b010);
+  run.on(2, [](Run& r) {
+       auto* k = static_cast<task_struct*>(r.data);
+       wake_up_process(k);
+       race();
+       const int ret = kthread_stop(k);
+       r.check(ret == 7 || ret == -EINTR, "what the thread returned");
+     }).on(0, [](Run&) { race(); }).go_and_wait();
+}
+
+int parks_when_told(void*) {
+  while (!kthread_should_stop()) {
+    if (kthread_should_park()) kthread_parkme();
+    race();
+    schedule_timeout_interruptible(1);
+  }
+  return 0;
+}
+void kthread_park_against_unpark(Run& run) {
+  run.data = kthread_create_on_cpu(parks_when_told, nullptr, 1, "parks/%u");
+  run.check(!IS_ERR(run.data), "a thread");
+  kthread_unpark(static_cast<task_struct*>(run.data));
+  run.on(2, [](Run& r) {
+       auto* k = static_cast<task_struct*>(r.data);
+       (void)kthread_park(k);
+       kthread_unpark(k);
+       (void)kthread_stop(k);
+     }).go_and_wait();
+}
+
+constexpr Scenario kScenarios[] = {
+#define S(name, about) {#name, 3, about, name}
+    S(wake_against_sleep, "state then condition against condition then wake-up"),
+    S(two_wakers, "two wakers of one sleep"),
+    S(wake_a_task_that_is_leaving, "woken before it has left its CPU"),
+    S(wake_on_the_same_cpu, "a waker beside the sleeper, one further away"),
+    S(wake_to_an_idle_cpu, "an idle CPU about to wait for interrupts"),
+    S(wake_against_affinity, "wake-up against two changes of affinity"),
+    S(affinity_against_sleep, "a running task loses its CPU while it goes to sleep"),
+    S(two_affinity_changes, "two threads move a third"),
+    S(balance_against_wake, "newidle and tick balance against wake-ups"),
+    S(wake_against_exit, "late wake-ups of a task that ends"),
+    S(wake_against_class_change, "fair to real-time and back"),
+    S(wake_against_deadline, "fair to deadline and back"),
+    S(wake_against_renice, "nice values"),
+    S(push_against_class_change, "push and pull of tasks that change class"),
+    S(wake_against_group_change, "task groups"),
+    S(signal_against_sleep, "a signal against an interruptible sleep"),
+    S(signal_against_wake, "a signal and a wake-up at once"),
+    S(wait_event_against_wake, "wait_event, both ways"),
+    S(waitqueue_active_against_wait, "a look at the queue without its lock"),
+    S(exclusive_waiters, "two exclusive waiters, two wake-ups"),
+    S(timeout_against_wake, "a time-out against the event"),
+    S(completion_on_the_stack, "a completion that is gone when its waiter returns"),
+    S(two_completions, "two waiters, two completions"),
+    S(wait_on_bit_against_wake, "a bit"),
+    S(wake_queues, "one sleeper in two wake queues"),
+    S(mutex_handed_on, "three threads, one mutex"),
+    S(kthread_stop_against_sleep, "kthread_stop"),
+    S(kthread_park_against_unpark, "kthread_park, unpark, stop"),
+#undef S
+};
+
+}  // namespace
+
+const Scenario* scenario(unsigned i) { return i < ARRAY_SIZE(kScenarios) ? &kScenarios[i] : nullptr; }
+
+}  // namespace explore
+
+extern "C" const char* explore_scenario_name(unsigned i) {
+  const explore::Scenario* s = explore::scenario(i);
+  return s ? s->name : nullptr;
+}
+extern "C" const char* explore_scenario_about(unsigned i) { return explore::scenario(i)->about; }
+extern "C" unsigned explore_scenario_cpus(unsigned i) { return explore::scenario(i)->cpus; }
