@@ -95,6 +95,8 @@ struct cred;
 struct pid;
 struct nsproxy;
 struct css_set;
+struct rt_mutex_waiter;
+struct futex_pi_state;
 
 struct thread_info {
 	unsigned long flags;        /* TIF_ bits, changed by atomic bit operations from any CPU */
@@ -136,6 +138,8 @@ struct sched_dl_entity {
 	unsigned flags;
 	/* The last two: its bandwidth is in this_bw and in running_bw of its CPU. */
 	unsigned throttled : 1, yielded : 1, overrun : 1, counted : 1, contending : 1;
+	unsigned boosted : 1; /* dl_runtime to dl_density are a donor's (D-20); the task's own lie here */
+	struct { u64 runtime, deadline, period, density; } own;
 	struct list_head inactive_node;
 	struct hrtimer dl_timer, inactive_timer;
 };
@@ -182,6 +186,10 @@ struct task_struct {
 	unsigned : 0; /* those above: rq lock. Those below: the task itself; hence not the same word */
 	unsigned in_execve : 1, in_iowait : 1, no_cgroup_migration : 1, restore_sigmask : 1, no_new_privs : 1; /* current only */
 	raw_spinlock_t pi_lock;
+	/* Priority inheritance, kernel/sync/rt_mutex.cc: the lock of its graph; pi_top_task also by pi_lock and rq lock. */
+	struct rb_root_cached pi_waiters; /* the first waiter of each lock that this task owns */
+	struct task_struct *pi_top_task;  /* whose priority it has been given; NULL: nobody's */
+	struct rt_mutex_waiter *pi_blocked_on;
 	struct task_struct *wake_q_next;
 
 	struct mm_struct *mm, *active_mm;
@@ -235,9 +243,9 @@ struct task_struct {
 	struct rcu_head rcu;
 	unsigned long ptrace_message;
 	kernel_siginfo_t *last_siginfo;
-	struct mutex futex_exit_mutex;
 	unsigned futex_state;
-	void *futex_pi_state;
+	struct list_head pi_state_list; /* of PI futexes that it owns and others wait for; pi_lock */
+	struct futex_pi_state *pi_state_cache; /* current only */
 	void *rseq; /* user address of struct rseq; NULL: not registered. current only */
 	u32 rseq_len, rseq_sig;
 

@@ -137,7 +137,6 @@ void init_init_task() {
   build_identity(t);
   build_scheduling(t);
   spin_lock_init(&t->alloc_lock);
-  mutex_init(&t->futex_exit_mutex);
   t->active_mm = &init_mm;
   t->restart_block.fn = do_no_restart_syscall;
   t->timer_slack_ns = t->default_timer_slack_ns = 50000;

@@ -1,4 +1,4 @@
-// Futexes: waiting on a word of user memory. Spec 60 sections 1, 2, 4 and 5. PI operations answer ENOSYS.
+// Futexes: waiting on a word of user memory. Spec 60 sections 1, 2, 4 and 5.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <uapi/linux/futex.h>

@@ -22,12 +22,14 @@ struct alignas(64) FutexBucket {
   list_head chain;   // FutexWaiter::node, by priority, equal ones FIFO (F-8)
 };
 
+struct PiWaiter;
 struct FutexWaiter {
   list_head node;
   task_struct* task;
   FutexKey key;
   u32 bitset;
   int prio;
+  PiWaiter* pi;         // null: an ordinary waiter. See pi.hh
   FutexBucket* bucket;  // changed by requeue under both locks. Null, by a release store: dequeued; may vanish then (F-17)
 };
 
@@ -58,6 +60,9 @@ void futex_dequeue(FutexWaiter* w);
 bool futex_unqueue(FutexWaiter* w);
 void futex_wake_mark(wake_q_head* q, FutexWaiter* w);  // b locked
 
+// Both buckets locked: w waits for another word from now on.
+void futex_move(FutexWaiter* w, FutexBucket* to, const FutexKey& key);
+
 class TwoBuckets {  // both locked, by address; one if equal
  public:
   TwoBuckets(FutexBucket* a, FutexBucket* b);
@@ -67,6 +72,33 @@ class TwoBuckets {  // both locked, by address; one if equal
  private:
   FutexBucket *first_, *second_;
 };
+
+// A deadline that wakes the task that made it.
+class FutexDeadline {
+ public:
+  FutexDeadline(const ktime_t* when, int clock) : armed_(when != nullptr) {
+    if (!armed_) return;
+    hrtimer_init_sleeper(&sleeper_, clock, HRTIMER_MODE_ABS);
+    hrtimer_set_expires_range_ns(&sleeper_.timer, *when, current->timer_slack_ns);
+  }
+  ~FutexDeadline() {
+    if (armed_) hrtimer_cancel(&sleeper_.timer);
+  }
+  FutexDeadline(const FutexDeadline&) = delete;
+  void start() {
+    if (armed_) hrtimer_sleeper_start_expires(&sleeper_, HRTIMER_MODE_ABS);
+  }
+  bool passed() const { return armed_ && !READ_ONCE(sleeper_.task); }
+
+ private:
+  hrtimer_sleeper sleeper_;
+  bool armed_;
+};
+
+inline int futex_queue_prio() { return current->normal_prio < MAX_RT_PRIO ? current->normal_prio : MAX_RT_PRIO; }
+
+// Locks the word's bucket, compares, and queues w with the task's state set. 0: queued. -EAGAIN: another value. -EFAULT.
+long futex_wait_setup(u32* uaddr, u32 val, FutexWaiter* w);
 
 // Reads the word with page faults off: -EFAULT means "touch it with no lock held and try again".
 long futex_read_atomic(u32* value, u32* uaddr);

@@ -4,9 +4,7 @@
 #include "mm/mm_struct.hh"
 #include "mm/uaccess.hh"
 
-namespace {
-
-void move_waiter(FutexWaiter* w, FutexBucket* to, const FutexKey& key) {
+void futex_move(FutexWaiter* w, FutexBucket* to, const FutexKey& key) {
   FutexBucket* from = w->bucket;
   __list_del_entry(&w->node);
   if (from != to) {
@@ -17,6 +15,8 @@ void move_waiter(FutexWaiter* w, FutexBucket* to, const FutexKey& key) {
   futex_queue(w, to);
 }
 
+namespace {
+
 // Both locked. F-20.
 long requeue_locked(FutexBucket* from, const FutexKey& key, FutexBucket* to, const FutexKey& key2, int nr_wake,
                     int nr_requeue, wake_q_head* woken) {
@@ -25,10 +25,11 @@ long requeue_locked(FutexBucket* from, const FutexKey& key, FutexBucket* to, con
   list_for_each_entry_safe(w, next, &from->chain, node) {
     if (n - nr_wake >= nr_requeue) break;
     if (w->key != key) continue;
+    if (w->pi) return -EINVAL;  // F-22
     if (n++ < nr_wake)
       futex_wake_mark(woken, w);
     else if (key != key2)
-      move_waiter(w, to, key2);
+      futex_move(w, to, key2);
   }
   return n;
 }
@@ -38,6 +39,7 @@ long wake_matching(FutexBucket* b, const FutexKey& key, int nr, wake_q_head* wok
   FutexWaiter *w, *next;
   list_for_each_entry_safe(w, next, &b->chain, node) {
     if (w->key != key) continue;
+    if (w->pi) return -EINVAL;
     futex_wake_mark(woken, w);
     if (++n >= nr) break;
   }
@@ -92,7 +94,7 @@ long futex_requeue(u32* uaddr, unsigned flags, u32* uaddr2, int nr_wake, int nr_
       if (!err && expected && now != *expected) return -EAGAIN;
       if (!err) n = requeue_locked(from, *key, to, *key2, nr_wake, nr_requeue, &woken);
     }
-    if (n >= 0) {
+    if (n != -EFAULT) {
       wake_up_q(&woken);
       return n;
     }
@@ -115,7 +117,10 @@ long futex_wake_op(u32* uaddr, unsigned flags, u32* uaddr2, int nr_wake, int nr_
       TwoBuckets both(one, two);
       held = apply_op(op, uaddr2);
       if (held >= 0) n = wake_matching(one, *key, nr_wake, &woken);
-      if (held > 0) n += wake_matching(two, *key2, nr_wake2, &woken);
+      if (held > 0 && n >= 0) {
+        long more = wake_matching(two, *key2, nr_wake2, &woken);
+        n = more < 0 ? more : n + more;
+      }
     }
     if (held >= 0) {
       wake_up_q(&woken);

@@ -1,7 +1,9 @@
 // What a task leaves behind when it dies or execs: its robust list, and the tid word its joiner waits on. Spec 60
 // sections 4 and 5.
 // SPDX-License-Identifier: Apache-2.0
-#include "kernel/futex/internal.hh"
+#include <linux/slab.h>
+
+#include "kernel/futex/pi.hh"
 #include "kernel/pid/pid.hh"
 #include "mm/mm_struct.hh"
 #include "mm/uaccess.hh"
@@ -9,7 +11,6 @@
 namespace {
 
 constexpr int kRobustListLimit = 2048;  // entries; a circular list must not hang the kernel
-enum : unsigned { FUTEX_STATE_OK, FUTEX_STATE_EXITING, FUTEX_STATE_DEAD };
 
 // An entry's address carries the PI mark in bit 0.
 struct Entry {
@@ -73,19 +74,28 @@ void walk_robust_list(task_struct* t) {
 }
 
 void release(task_struct* t, unsigned final_state) {
-  WRITE_ONCE(t->futex_state, FUTEX_STATE_EXITING);
+  // A full barrier. Pairs with the one in find_owner: who makes a state for t after our look at the list sees this.
+  (void)__atomic_exchange_n(&t->futex_state, FUTEX_STATE_EXITING, __ATOMIC_SEQ_CST);
   if (t->robust_list) [[unlikely]] {
     walk_robust_list(t);
     t->robust_list = nullptr;
   }
-  WRITE_ONCE(t->futex_state, final_state);
+  if (!list_empty_careful(&t->pi_state_list)) [[unlikely]]
+    exit_pi_state_list(t);
+  if (t->pi_state_cache) [[unlikely]] {
+    kfree(t->pi_state_cache);
+    t->pi_state_cache = nullptr;
+  }
+  // Pairs with the acquire in find_owner: who sees the end sees the words as they were left.
+  smp_store_release(&t->futex_state, final_state);
 }
 
 }  // namespace
 
 void futex_init_task(task_struct* t) {
   t->robust_list = nullptr;
-  t->futex_pi_state = nullptr;
+  INIT_LIST_HEAD(&t->pi_state_list);
+  t->pi_state_cache = nullptr;
   t->futex_state = FUTEX_STATE_OK;
 }
 void futex_exit_recursive(task_struct* t) { WRITE_ONCE(t->futex_state, FUTEX_STATE_DEAD); }

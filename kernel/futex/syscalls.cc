@@ -7,7 +7,7 @@
 #include <linux/slab.h>
 
 #include "kernel/cred/cred.hh"
-#include "kernel/futex/internal.hh"
+#include "kernel/futex/pi.hh"
 #include "kernel/nsproxy/time_ns.hh"
 #include "kernel/pid/pid.hh"
 #include "kernel/sync/guards.hh"
@@ -56,7 +56,8 @@ struct WaitvMemory {
 long do_futex(u32* uaddr, int op, u32 val, const ktime_t* deadline, u32* uaddr2, u32 val2, u32 val3) {
   int cmd = op & FUTEX_CMD_MASK;
   unsigned flags = op & (FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
-  if ((flags & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT_BITSET) return -ENOSYS;  // F-2; PI operations are not there
+  if ((flags & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT_BITSET && cmd != FUTEX_WAIT_REQUEUE_PI && cmd != FUTEX_LOCK_PI2)
+    return -ENOSYS;  // F-2
   switch (cmd) {
     case FUTEX_WAIT: return futex_wait(uaddr, flags, val, deadline, FUTEX_BITSET_MATCH_ANY);
     case FUTEX_WAIT_BITSET: return futex_wait(uaddr, flags, val, deadline, val3);
@@ -65,6 +66,13 @@ long do_futex(u32* uaddr, int op, u32 val, const ktime_t* deadline, u32* uaddr2,
     case FUTEX_REQUEUE: return futex_requeue(uaddr, flags, uaddr2, val, val2, nullptr);
     case FUTEX_CMP_REQUEUE: return futex_requeue(uaddr, flags, uaddr2, val, val2, &val3);
     case FUTEX_WAKE_OP: return futex_wake_op(uaddr, flags, uaddr2, val, val2, val3);
+    case FUTEX_LOCK_PI: return futex_lock_pi(uaddr, flags | FUTEX_CLOCK_REALTIME, deadline, PiBlock::Sleep);  // F-4
+    case FUTEX_LOCK_PI2: return futex_lock_pi(uaddr, flags, deadline, PiBlock::Sleep);
+    case FUTEX_TRYLOCK_PI: return futex_lock_pi(uaddr, flags, nullptr, PiBlock::Try);
+    case FUTEX_UNLOCK_PI: return futex_unlock_pi(uaddr, flags);
+    case FUTEX_WAIT_REQUEUE_PI: return futex_wait_requeue_pi(uaddr, flags, val, deadline, FUTEX_BITSET_MATCH_ANY, uaddr2);
+    case FUTEX_CMP_REQUEUE_PI:
+      return futex_cmp_requeue_pi(uaddr, flags, uaddr2, static_cast<int>(val), static_cast<int>(val2), val3);
     default: return -ENOSYS;
   }
 }
@@ -73,7 +81,8 @@ SYSCALL_DEFINE6(futex, u32*, uaddr, int, op, u32, val, const __kernel_timespec*,
   int cmd = op & FUTEX_CMD_MASK;
   ktime_t deadline, *have = nullptr;
   if (utime && takes_timeout(cmd)) {
-    if (long err = read_deadline(cmd, op & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC, utime, &deadline)) return err;
+    const bool real = (op & FUTEX_CLOCK_REALTIME) || cmd == FUTEX_LOCK_PI;
+    if (long err = read_deadline(cmd, real ? CLOCK_REALTIME : CLOCK_MONOTONIC, utime, &deadline)) return err;
     have = &deadline;
   }
   return do_futex(uaddr, op, val, have, uaddr2, static_cast<u32>(reinterpret_cast<unsigned long>(utime)), val3);

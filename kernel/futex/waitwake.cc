@@ -5,34 +5,7 @@
 #include "kernel/signal/signal.hh"
 #include "mm/uaccess.hh"
 
-namespace {
-
-// A deadline that wakes the task that made it.
-class Deadline {
- public:
-  Deadline(const ktime_t* when, int clock) : armed_(when != nullptr) {
-    if (!armed_) return;
-    hrtimer_init_sleeper(&sleeper_, clock, HRTIMER_MODE_ABS);
-    hrtimer_set_expires_range_ns(&sleeper_.timer, *when, current->timer_slack_ns);
-  }
-  ~Deadline() {
-    if (armed_) hrtimer_cancel(&sleeper_.timer);
-  }
-  Deadline(const Deadline&) = delete;
-  void start() {
-    if (armed_) hrtimer_sleeper_start_expires(&sleeper_, HRTIMER_MODE_ABS);
-  }
-  bool passed() const { return armed_ && !READ_ONCE(sleeper_.task); }
-
- private:
-  hrtimer_sleeper sleeper_;
-  bool armed_;
-};
-
-int queue_prio() { return current->normal_prio < MAX_RT_PRIO ? current->normal_prio : MAX_RT_PRIO; }
-
-// Locks the word's bucket, compares, and queues w with the task's state set. 0: queued. -EAGAIN: another value. -EFAULT.
-long wait_setup(u32* uaddr, u32 val, FutexWaiter* w) {
+long futex_wait_setup(u32* uaddr, u32 val, FutexWaiter* w) {
   FutexBucket* b = futex_bucket(w->key);
   for (;;) {
     bucket_waiter_add(b);
@@ -52,7 +25,9 @@ long wait_setup(u32* uaddr, u32 val, FutexWaiter* w) {
   }
 }
 
-void sleep_while_queued(FutexWaiter* w, Deadline& deadline) {
+namespace {
+
+void sleep_while_queued(FutexWaiter* w, FutexDeadline& deadline) {
   deadline.start();
   if (READ_ONCE(w->bucket) && !deadline.passed()) schedule();
   __set_current_state(TASK_RUNNING);
@@ -79,12 +54,12 @@ long arm_restart(u32* uaddr, unsigned flags, u32 val, ktime_t deadline, u32 bits
 
 long futex_wait(u32* uaddr, unsigned flags, u32 val, const ktime_t* when, u32 bitset) {
   if (!bitset) return -EINVAL;
-  Deadline deadline(when, flags & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC);
+  FutexDeadline deadline(when, flags & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC);
   for (;;) {
     Result<FutexKey> key = futex_key(uaddr, flags);
     if (!key) return key.error().neg();
-    FutexWaiter w{.task = current, .key = *key, .bitset = bitset, .prio = queue_prio()};
-    if (long err = wait_setup(uaddr, val, &w)) return err;
+    FutexWaiter w{.task = current, .key = *key, .bitset = bitset, .prio = futex_queue_prio()};
+    if (long err = futex_wait_setup(uaddr, val, &w)) return err;
     sleep_while_queued(&w, deadline);
     if (!futex_unqueue(&w)) return 0;  // F-9: a waker was first, whatever else happened
     if (deadline.passed()) return -ETIMEDOUT;
@@ -106,7 +81,12 @@ long futex_wake(u32* uaddr, unsigned flags, int nr, u32 bitset) {
   spin_lock(&b->lock);
   FutexWaiter *w, *next;
   list_for_each_entry_safe(w, next, &b->chain, node) {
-    if (w->key != *key || !(w->bitset & bitset)) continue;
+    if (w->key != *key) continue;
+    if (w->pi) [[unlikely]] {  // F-14
+      n = -EINVAL;
+      break;
+    }
+    if (!(w->bitset & bitset)) continue;
     futex_wake_mark(&woken, w);
     if (++n >= nr) break;  // F-13: even 0 wakes one
   }
@@ -133,8 +113,8 @@ long wait_multiple_setup(const futex_waitv* e, FutexWaiter* w, unsigned n, int* 
     Result<FutexKey> key = futex_key(uaddr, e[i].flags);
     long err = key ? 0 : key.error().neg();
     if (key) {
-      w[i] = {.task = current, .key = *key, .bitset = FUTEX_BITSET_MATCH_ANY, .prio = queue_prio()};
-      err = wait_setup(uaddr, static_cast<u32>(e[i].val), &w[i]);
+      w[i] = {.task = current, .key = *key, .bitset = FUTEX_BITSET_MATCH_ANY, .prio = futex_queue_prio()};
+      err = futex_wait_setup(uaddr, static_cast<u32>(e[i].val), &w[i]);
     }
     if (!err) continue;
     __set_current_state(TASK_RUNNING);
@@ -147,14 +127,14 @@ long wait_multiple_setup(const futex_waitv* e, FutexWaiter* w, unsigned n, int* 
 }  // namespace
 
 long futex_wait_multiple(futex_waitv* e, FutexWaiter* w, unsigned n, const ktime_t* when, int clock) {
-  Deadline deadline(when, clock);
+  FutexDeadline deadline(when, clock);
   for (;;) {
     int woken = -1;
     if (long err = wait_multiple_setup(e, w, n, &woken)) return woken >= 0 ? woken : err;  // F-27
     deadline.start();
     bool all_queued = true;
     for (unsigned i = 0; i < n; i++) all_queued = all_queued && READ_ONCE(w[i].bucket);
-    // A wait_setup that had to fault a page in has slept, and left us RUNNING: the state is set once more, then tested.
+    // A futex_wait_setup that had to fault a page in has slept, and left us RUNNING: the state is set once more, then tested.
     set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
     for (unsigned i = 0; i < n; i++) all_queued = all_queued && READ_ONCE(w[i].bucket);
     if (all_queued && !deadline.passed()) schedule();

@@ -159,7 +159,7 @@ void throttle_curr(rq* r, task_struct* p) {
   e->throttled = 1;
   if (e->runtime <= 0 && !e->yielded && (e->flags & SCHED_FLAG_DL_OVERRUN)) e->overrun = 1;
   unqueue_entity(r, e);
-  if (!start_replenishment(r, p)) {
+  if (e->boosted || !start_replenishment(r, p)) {
     replenish(p, r->clock);
     queue_entity(r, e);
   }
@@ -188,7 +188,7 @@ void enqueue_task_dl(rq* r, task_struct* p, int flags) {
   contend(r, e, true);
   if (!e->throttled) {
     if (flags & ENQUEUE_WAKEUP) {
-      if (dl::must_wait_for_period(*e, r->clock)) {  // D-11
+      if (!e->boosted && dl::must_wait_for_period(*e, r->clock)) {  // D-11
         e->throttled = 1;
         if (e->runtime > 0) e->runtime = 0;
       } else {
@@ -209,7 +209,7 @@ void dequeue_task_dl(rq* r, task_struct* p, int flags) {
   update_curr_dl(r);
   sched_dl_entity* e = &p->dl;
   unqueue_entity(r, e);
-  if (flags & DEQUEUE_SLEEP) {
+  if ((flags & DEQUEUE_SLEEP) && !e->boosted) {
     release_at_zero_lag(r, p, READ_ONCE(p->__state) == TASK_DEAD);
   } else {  // to another CPU, or to have its parameters changed: whoever queues it again counts it there
     contend(r, e, false);
@@ -331,12 +331,27 @@ Result<void> dl_admit(task_struct* p, u64 new_bw) {
 
 void dl_set_params(task_struct* p, u64 runtime, u64 deadline, u64 period, unsigned flags) {
   rq* r = task_rq(p);
+  dl::give_back(p->dl);
   const bool counted = p->dl.counted, contending = p->dl.contending;
   contend(r, &p->dl, false);
   count(r, &p->dl, false);
   dl::set_params(p->dl, runtime, deadline, period, flags);
   count(r, &p->dl, counted);
   contend(r, &p->dl, contending);
+}
+
+void dl_inherit(task_struct* p, const task_struct* donor) {
+  sched_dl_entity* e = &p->dl;
+  const bool own_class = p->normal_prio < MAX_DL_PRIO;
+  const bool better = donor && dl_prio(READ_ONCE(donor->prio)) && (!own_class || e->boosted || dl::before(donor->dl.deadline, e->deadline));
+  if (!better) {
+    dl::give_back(*e);
+    return;
+  }
+  if (e->boosted && e->dl_runtime == donor->dl.dl_runtime && e->dl_deadline == donor->dl.dl_deadline) return;
+  cancel(p, &e->dl_timer);
+  dl::borrow(*e, donor->dl);
+  dl::new_instance(*e, task_rq(p)->clock);
 }
 
 bool dl_refuses_affinity(const task_struct* p, const cpumask_t* mask) {

@@ -40,6 +40,33 @@ constexpr void set_params(sched_dl_entity& e, u64 runtime, u64 deadline, u64 per
 }
 
 constexpr bool before(u64 a, u64 b) { return static_cast<s64>(a - b) < 0; }
+// As the task's owner asked for, whosever it runs by (D-20).
+struct Params {
+  u64 runtime, deadline, period;
+  constexpr bool operator==(const Params&) const = default;
+};
+constexpr Params own_params(const sched_dl_entity& e) {
+  return e.boosted ? Params{e.own.runtime, e.own.deadline, e.own.period} : Params{e.dl_runtime, e.dl_deadline, e.dl_period};
+}
+// e goes on by the donor's parameters, with a fresh instance.
+constexpr void borrow(sched_dl_entity& e, const sched_dl_entity& donor) {
+  if (!e.boosted) e.own = {e.dl_runtime, e.dl_deadline, e.dl_period, e.dl_density};
+  e.boosted = 1;
+  e.dl_runtime = donor.dl_runtime;
+  e.dl_deadline = donor.dl_deadline;
+  e.dl_period = donor.dl_period;
+  e.dl_density = donor.dl_density;
+  e.throttled = e.yielded = 0;
+}
+constexpr void give_back(sched_dl_entity& e) {
+  if (!e.boosted) return;
+  e.boosted = 0;
+  e.dl_runtime = e.own.runtime;
+  e.dl_deadline = e.own.deadline;
+  e.dl_period = e.own.period;
+  e.dl_density = e.own.density;
+}
+
 constexpr bool implicit(const sched_dl_entity& e) { return e.dl_deadline == e.dl_period; }
 constexpr u64 next_period(const sched_dl_entity& e) { return e.deadline - e.dl_deadline + e.dl_period; }
 // D-18: until then a task that went to sleep still counts: it could come back and claim what is left of its share.
@@ -64,7 +91,7 @@ constexpr bool overflows(const sched_dl_entity& e, u64 now) {
 constexpr void wake(sched_dl_entity& e, u64 now) {
   const bool past = before(e.deadline, now);
   if (!past && !overflows(e, now)) return;
-  if (implicit(e) || past)
+  if (implicit(e) || past || e.boosted)
     new_instance(e, now);
   else
     e.runtime = static_cast<s64>(e.dl_density * (e.deadline - now) >> kBwShift);

@@ -3,10 +3,14 @@
 #include "kernel/sched/params.hh"
 
 #include <linux/kernel.h>
+#include <linux/minmax.h>
 
 #include "kernel/cred/cred.hh"
 #include "kernel/sched/dl.hh"
 #include "kernel/sched/fair_load.hh"
+#include "kernel/sched/pi.hh"
+#include "kernel/sync/rt_mutex.hh"
+#include "kernel/trace/trace.hh"
 
 // S-1.
 int normal_prio(const task_struct* p) {
@@ -65,6 +69,7 @@ Result<void> sched_fork(task_struct* child, u64) {
   }
   child->sched_contributes_to_load = 0;
   child->wake_q_next = nullptr;
+  rt_mutex_init_task(child);
   child->prio = current->normal_prio;  // a boost is not inherited
   if (child->sched_reset_on_fork) [[unlikely]]
     reset_on_fork(child);
@@ -90,13 +95,32 @@ void sched_post_fork(task_struct*) {}
 
 // ---- Changing -----------------------------------------------------------------------------------------------------
 
+// What p would run at if `prio` were its own. pi_lock held.
+static int effective_prio(const task_struct* p, int prio) {
+  const task_struct* donor = p->pi_top_task;
+  return donor ? min(prio, READ_ONCE(donor->prio)) : prio;
+}
+
 ParamChange::ParamChange(task_struct* p, int new_prio)
     : guard_(p), old_prio_(p->prio), old_class_(p->sched_class) {
-  take_off(new_prio);
+  take_off(effective_prio(p, new_prio));
 }
 
 ParamChange::ParamChange(task_struct* p, Nice nice) : guard_(p), old_prio_(p->prio), old_class_(p->sched_class) {
-  take_off(fair_policy(p->policy) ? NICE_TO_PRIO(nice.value) : p->prio);
+  take_off(rt_prio(p->prio) ? p->prio : NICE_TO_PRIO(nice.value));  // S-2
+}
+
+// S-73, S-75.
+ParamChange::ParamChange(task_struct* p, Donor donor) : guard_(p), old_prio_(p->prio), old_class_(p->sched_class) {
+  WRITE_ONCE(p->pi_top_task, donor.task);
+  const int prio = effective_prio(p, p->normal_prio);
+  if (prio == old_prio_ && !dl_prio(prio)) {
+    new_prio_ = prio;
+    queued_ = running_ = false;
+    return;
+  }
+  take_off(prio);
+  trace_sched_pi_setprio(p, prio);
 }
 
 void ParamChange::take_off(int new_prio) {
@@ -117,6 +141,8 @@ ParamChange::~ParamChange() {
   rq* r = guard_.r;
   WRITE_ONCE(p->prio, new_prio_);  // other CPUs look for the least urgent one
   p->sched_class = class_of_prio(new_prio_);
+  if (rt_prio(old_prio_) && !rt_prio(new_prio_)) p->rt.timeout = 0;  // S-75
+  if (p->pi_top_task || p->dl.boosted) dl_inherit(p, p->pi_top_task);
   if (queued_) p->sched_class->enqueue_task(r, p, flags_ | (old_prio_ < new_prio_ ? ENQUEUE_HEAD : 0));  // S-57
   if (running_) p->sched_class->set_next_task(r, p);
   if (old_class_ != p->sched_class) {
@@ -168,13 +194,18 @@ static bool changes_nothing(const task_struct* p, const SchedRequest& q) {
   if (q.policy != p->policy) return false;
   if (fair_policy(q.policy)) return q.nice == task_nice(p);
   if (q.policy == SCHED_DEADLINE)
-    return q.runtime == p->dl.dl_runtime && q.deadline == p->dl.dl_deadline && (q.period ? q.period : q.deadline) == p->dl.dl_period &&
-           q.dl_flags == p->dl.flags;
+    return dl::own_params(p->dl) == dl::Params{q.runtime, q.deadline, q.period ? q.period : q.deadline} && q.dl_flags == p->dl.flags;
   return q.rt_priority == p->rt_priority;
 }
 
+void rt_mutex_setprio(task_struct* p, task_struct* donor) {
+  if (WARN_ON_ONCE(p->flags & PF_IDLE)) return;  // S-78
+  if (!donor && !p->pi_top_task) return;         // changed under the lock that the callers hold
+  ParamChange change(p, ParamChange::Donor{donor});
+}
+
 // Spec 30 section 8.1.
-Result<void> __sched_setscheduler(task_struct* p, SchedRequest q, SchedCaller caller) {
+static Result<void> change_policy(task_struct* p, SchedRequest q, SchedCaller caller) {
   if (q.policy == kKeepPolicy) {
     q.policy = p->policy;
     q.reset_on_fork = p->sched_reset_on_fork;
@@ -203,5 +234,11 @@ Result<void> __sched_setscheduler(task_struct* p, SchedRequest q, SchedCaller ca
   WRITE_ONCE(p->rt_priority, q.rt_priority);
   p->normal_prio = normal_prio(p);
   set_load_weight(p);
+  return {};
+}
+
+Result<void> __sched_setscheduler(task_struct* p, SchedRequest q, SchedCaller caller) {
+  TRY(change_policy(p, q, caller));
+  rt_mutex_adjust_pi(p);
   return {};
 }

@@ -22,11 +22,15 @@ bool can_nice(const task_struct* p, int nice);
 // classes react (spec 30 section 8.1, the steps after the checks).
 class ParamChange {
  public:
-  ParamChange(task_struct* p, int new_prio);
+  ParamChange(task_struct* p, int new_prio);  // its own priority; what it has been given by waiters is considered
   struct Nice {
     int value;
   };
   ParamChange(task_struct* p, Nice nice);  // of a real-time task: its priority stays
+  struct Donor {
+    task_struct* task;  // null: nobody gives it anything any more
+  };
+  ParamChange(task_struct* p, Donor donor);
   ~ParamChange();
   ParamChange(const ParamChange&) = delete;
 

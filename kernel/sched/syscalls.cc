@@ -139,9 +139,10 @@ SYSCALL_DEFINE3(sched_setattr, pid_t, pid, sched_attr*, uattr, unsigned, flags) 
   if (attr.sched_flags & kFlagKeepParams) {
     q.nice = task_nice(p.get());
     q.rt_priority = p->rt_priority;
-    q.runtime = p->dl.dl_runtime;
-    q.deadline = p->dl.dl_deadline;
-    q.period = p->dl.dl_period;
+    const dl::Params own = dl::own_params(p->dl);
+    q.runtime = own.runtime;
+    q.deadline = own.deadline;
+    q.period = own.period;
     q.dl_flags = p->dl.flags;
   }
   return to_abi(__sched_setscheduler(p.get(), q, SchedCaller::User));
@@ -170,9 +171,10 @@ SYSCALL_DEFINE4(sched_getattr, pid_t, pid, sched_attr*, uattr, unsigned, usize, 
   if (p->sched_reset_on_fork) attr.sched_flags |= kFlagResetOnFork;
   if (p->policy == SCHED_DEADLINE) {
     attr.sched_flags |= p->dl.flags;
-    attr.sched_runtime = p->dl.dl_runtime;
-    attr.sched_deadline = p->dl.dl_deadline;
-    attr.sched_period = p->dl.dl_period;
+    const dl::Params own = dl::own_params(p->dl);
+    attr.sched_runtime = own.runtime;
+    attr.sched_deadline = own.deadline;
+    attr.sched_period = own.period;
   } else if (rt_policy(p->policy))
     attr.sched_priority = p->rt_priority;
   else

@@ -101,7 +101,7 @@ void Snapshot::add_task(task_struct* t) {
   ADD(t, fs), ADD(t, files), ADD(t, nsproxy), ADD(t, signal), ADD(t, sighand);
   ADD(t, sas_ss_sp), ADD(t, sas_ss_size), ADD(t, sas_ss_flags), ADD(t, task_works);
   ADD(t, parent_exec_id), ADD(t, self_exec_id), ADD(t, timer_slack_ns), ADD(t, default_timer_slack_ns);
-  ADD(t, robust_list), ADD(t, last_siginfo), ADD(t, futex_state), ADD(t, futex_pi_state);
+  ADD(t, robust_list), ADD(t, last_siginfo), ADD(t, futex_state), ADD(t, pi_state_cache);
   if (!t->ptrace) ADD(t, ptrace_message);  // a tracer has heard of other children before
   ADD(t, rseq), ADD(t, rseq_len), ADD(t, rseq_sig);
   ADD(t, start_time);
