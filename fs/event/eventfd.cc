@@ -4,6 +4,7 @@
 #include <linux/slab.h>
 #include <linux/wait.h>
 
+#include "fs/proc/seq_file.hh"
 #include "fs/vfs/poll.hh"
 #include "kernel/entry/syscall.hh"
 #include "kernel/signal/signal.hh"
@@ -90,8 +91,14 @@ int eventfd_release(inode*, file* f) {
   return 0;
 }
 
+void eventfd_show_fdinfo(seq_file* m, file* f) {
+  EventFd* e = of(f);
+  IrqSpinGuard g(e->wq.lock);
+  seq_printf(m, "eventfd-count: %16llx\n", static_cast<unsigned long long>(e->count));
+}
+
 constexpr file_operations eventfd_fops = {.llseek = noop_llseek, .read_iter = eventfd_read, .write_iter = eventfd_write,
-                                          .poll = eventfd_poll, .release = eventfd_release};
+                                          .poll = eventfd_poll, .release = eventfd_release, .show_fdinfo = eventfd_show_fdinfo};
 
 long make_eventfd(unsigned count, unsigned flags) {
   if (flags & ~(EFD_SEMAPHORE | O_NONBLOCK | O_CLOEXEC)) return -EINVAL;

@@ -5,6 +5,7 @@
 #include <linux/string.h>
 #include <linux/wait.h>
 
+#include "fs/proc/seq_file.hh"
 #include "fs/vfs/poll.hh"
 #include "kernel/entry/syscall.hh"
 #include "kernel/signal/signal.hh"
@@ -113,8 +114,12 @@ int signalfd_release(inode*, file* f) {
   return 0;
 }
 
+void signalfd_show_fdinfo(seq_file* m, file* f) {
+  seq_printf(m, "sigmask:\t%016llx\n", ~static_cast<unsigned long long>(of(f)->unwanted.sig[0]));
+}
+
 constexpr file_operations signalfd_fops = {.llseek = noop_llseek, .read_iter = signalfd_read, .poll = signalfd_poll,
-                                           .release = signalfd_release};
+                                           .release = signalfd_release, .show_fdinfo = signalfd_show_fdinfo};
 
 long do_signalfd(int fd, const sigset_t* user, size_t size, int flags) {
   if (size != sizeof(sigset_t) || flags & ~(O_NONBLOCK | O_CLOEXEC)) return -EINVAL;

@@ -130,8 +130,8 @@ void attach_entry(ProcInode* i, const PidEntry* e) {
         i->vfs.i_fop = &pid_dir_fops;
         break;
       }
-      i->vfs.i_op = strcmp(e->name, "fd") == 0 ? &fd_dir_iops : &task_dir_iops;
-      i->vfs.i_fop = strcmp(e->name, "fd") == 0 ? &fd_dir_fops : &task_dir_fops;
+      i->vfs.i_op = strcmp(e->name, "task") ? &fd_dir_iops : &task_dir_iops;
+      i->vfs.i_fop = strcmp(e->name, "task") ? &fd_dir_fops : &task_dir_fops;
       break;
   }
 }
@@ -169,7 +169,7 @@ int pid_iterate(file* f, dir_context* ctx) {
   return 0;
 }
 
-// ---- fd --------------------------------------------------------------------------------------------------------------------
+// ---- fd, fdinfo --------------------------------------------------------------------------------------------------------------
 
 int number(std::string_view name) {
   if (name.empty() || name.size() > 9) return -1;
@@ -181,6 +181,8 @@ int number(std::string_view name) {
   return n;
 }
 
+bool is_fdinfo(const inode* dir) { return strcmp(proc_inode(dir)->entry->name, "fdinfo") == 0; }
+
 umode_t fd_mode(const file* f) {
   return static_cast<umode_t>(S_IFLNK | (f->f_mode & FMODE_READ ? 0500 : 0) | (f->f_mode & FMODE_WRITE ? 0300 : 0));
 }
@@ -191,10 +193,14 @@ Result<dentry*> fd_lookup(inode* dir, std::string_view name, dentry* parent) {
   if (!t || fd < 0) return fail(ENOENT);
   FileRef f(fget_task(t.get(), static_cast<unsigned>(fd)));
   if (!f) return fail(ENOENT);
-  ProcInode* i = new_proc_inode(dir->i_sb, fd_mode(f.get()), proc_inode(dir)->pid);
+  const bool info = is_fdinfo(dir);
+  ProcInode* i = new_proc_inode(dir->i_sb, info ? S_IFREG | 0444 : fd_mode(f.get()), proc_inode(dir)->pid);
   if (i) {
     i->fd = fd;
-    i->vfs.i_op = &kLinkIops;
+    if (info)
+      i->vfs.i_fop = &fdinfo_fops;
+    else
+      i->vfs.i_op = &kLinkIops;
     set_pid_owner(i, t.get());
   }
   return proc_child(parent, name, i);
@@ -215,7 +221,7 @@ int fd_iterate(file* f, dir_context* ctx) {
     char name[12];
     int len = snprintf(name, sizeof(name), "%u", fd);
     ctx->pos = fd + 2;
-    if (!dir_emit(ctx, name, len, file_inode(f)->i_ino + fd + 1, DT_LNK)) return 0;
+    if (!dir_emit(ctx, name, len, file_inode(f)->i_ino + fd + 1, is_fdinfo(file_inode(f)) ? DT_REG : DT_LNK)) return 0;
     ctx->pos++;
   }
   return 0;

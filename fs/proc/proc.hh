@@ -32,7 +32,7 @@ struct PidEntry {
   int (*show)(seq_file* m, task_struct* t);
   Result<path> (*link)(task_struct* t);  // referenced
   const file_operations* fops;           // Raw
-  const PidEntry* entries;               // Directory; null: "fd" and "task" are made up
+  const PidEntry* entries;               // Directory; null: "fd", "fdinfo" and "task" are made up
   bool in_task;                          // in /proc/PID/task/TID too
   // Text written to a File (NUL-terminated, less than a page) at pos; count or -errno. Null: EINVAL.
   long (*store)(file* f, task_struct* t, char* text, size_t n, loff_t pos) = nullptr;
@@ -47,7 +47,7 @@ struct ProcInode {
   const PidEntry* entry;  // of a process's file; null for its directory
   const ProcFile* file;
   const ProcDir* dir;
-  int fd;                 // /proc/PID/fd/N
+  int fd;                 // /proc/PID/fd/N, /proc/PID/fdinfo/N
   bool thread;            // below /proc/PID/task
 };
 inline ProcInode* proc_inode(const inode* i) { return container_of(i, ProcInode, vfs); }
@@ -61,7 +61,7 @@ struct pid* tgid_pidfd_to_pid(const file* f);  // f is an open directory /proc/P
 ProcInode* new_proc_inode(super_block* sb, umode_t mode, struct pid* pid);  // pid: a reference is taken; null: no memory
 Result<dentry*> proc_child(dentry* parent, std::string_view name, ProcInode* i);  // not hashed: looked up anew each time
 extern const inode_operations pid_dir_iops, fd_dir_iops, task_dir_iops;
-extern const file_operations pid_dir_fops, fd_dir_fops, task_dir_fops;
+extern const file_operations pid_dir_fops, fd_dir_fops, task_dir_fops, fdinfo_fops;
 Result<dentry*> lookup_pid_dir(dentry* parent, int nr, bool thread);
 void set_pid_owner(ProcInode* i, task_struct* t);
 

@@ -237,6 +237,7 @@ constinit const PidEntry kPidEntries[] = {
     guarded("environ", 0400, show_environ),
     link("exe", exe_link),
     directory("fd", 0500, true),
+    directory("fdinfo", 0555, true),
     written("gid_map", 0644, show_gid_map, write_gid_map),
     text("limits", 0444, show_limits),
     guarded("maps", 0444, show_pid_maps),

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/pid/pidfd.hh"
 
+#include "fs/proc/proc.hh"
 #include "fs/vfs/poll.hh"
 #include "fs/vfs/vfs.hh"
 #include "kernel/entry/syscall.hh"
@@ -26,8 +27,21 @@ int pidfd_release(inode*, file* f) {
   return 0;
 }
 
+// Its number in the namespace of the mount of /proc, and in those below that it is in; -1 once it has been reaped, 0 from outside.
+void pidfd_show_fdinfo(seq_file* m, file* f) {
+  struct pid* pid = pid_of(f);
+  pid_namespace* ns = proc_pid_ns(m);
+  RcuReadGuard rcu;
+  const bool alive = pid_task(pid, PIDTYPE_PID);
+  const int nr = alive ? pid_nr_ns(pid, ns) : -1;
+  seq_printf(m, "Pid:\t%d\nNSpid:\t%d", nr, nr);
+  for (unsigned i = ns->level + 1; nr > 0 && i <= pid->level; i++) seq_printf(m, "\t%d", pid->numbers[i].nr);
+  seq_putc(m, '\n');
+}
+
 constexpr file_operations kPidfdOps = [] {
   file_operations ops{};
+  ops.show_fdinfo = pidfd_show_fdinfo;
   ops.poll = pidfd_poll;
   ops.release = pidfd_release;
   return ops;

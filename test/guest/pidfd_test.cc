@@ -278,6 +278,39 @@ TEST(Pidfd, FdinfoShowsThePid) {
   EXPECT_NE(std::string::npos, text.find("Pid:\t-1\n")) << text;
 }
 
+std::string fdinfo(int fd) { return read_file("/proc/self/fdinfo/" + std::to_string(fd)); }
+
+// spec 20 F-120 | /proc/PID/fdinfo; open O_CLOEXEC
+TEST(Fdinfo, ShowsPlaceAndFlags) {
+  Fd fd(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+  lseek(fd, 5, SEEK_SET);
+  std::string text = fdinfo(fd);
+  EXPECT_EQ(0u, text.find("pos:\t5\nflags:\t02100000\nmnt_id:\t")) << text;
+}
+
+// spec 20 F-120 | /proc/PID/fdinfo; eventfd2
+TEST(Fdinfo, ShowsAnEventfdsCount) {
+  Fd fd((int)sys(SYS_eventfd2, 42, 0));
+  EXPECT_NE(std::string::npos, fdinfo(fd).find("eventfd-count:               2a\n")) << fdinfo(fd);
+}
+
+// spec 20 F-120 | /proc/PID/fdinfo; signalfd4
+TEST(Fdinfo, ShowsASignalfdsSignals) {
+  uint64_t set = 1u << (SIGUSR1 - 1) | 1u << (SIGKILL - 1);
+  Fd fd((int)sys(SYS_signalfd4, -1, &set, 8, 0));
+  EXPECT_NE(std::string::npos, fdinfo(fd).find("sigmask:\t0000000000000200\n")) << fdinfo(fd);
+}
+
+// spec 20 F-120 | /proc/PID/fdinfo
+TEST(Fdinfo, OfAStrangerIsNotShown) {
+  NEED_CAPABILITY(CAP_SETUID);
+  expect_in_child([] {
+    std::string of_parent = "/proc/" + std::to_string(getppid()) + "/fdinfo/0";
+    if (setresuid(1000, 1000, 1000)) return 1;
+    return open(of_parent.c_str(), O_RDONLY) == -1 && errno == EACCES ? 0 : 2;
+  });
+}
+
 // spec 20 F-120 | /proc/PID/fd
 TEST(Pidfd, IsAnAnonymousInode) {
   SKIP_FROM(6, 9, "pidfds have a file system of their own");
