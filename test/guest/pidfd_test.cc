@@ -303,7 +303,7 @@ TEST(Fdinfo, ShowsASignalfdsSignals) {
 
 // spec 20 F-120 | /proc/PID/fdinfo
 TEST(Fdinfo, OfAStrangerIsNotShown) {
-  NEED_CAPABILITY(CAP_SETUID);
+  NEED_CAPABILITY(kCapSetuid);
   expect_in_child([] {
     std::string of_parent = "/proc/" + std::to_string(getppid()) + "/fdinfo/0";
     if (setresuid(1000, 1000, 1000)) return 1;
