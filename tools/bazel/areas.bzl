@@ -13,6 +13,7 @@ TEST_AREAS = [
     "kunit",
     "lib",
     "mm",
+    "nsproxy",
     "pid",
     "pipe",
     "printk",
