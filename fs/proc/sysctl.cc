@@ -9,11 +9,12 @@
 #include <linux/string.h>
 
 #include "init/version.hh"
+#include "ipc/ipc_namespace.hh"
 #include "fs/vfs/mount.hh"
 #include "kernel/cred/cred.hh"
 #include "kernel/cred/ucounts.hh"
 #include "kernel/nsproxy/nsproxy.hh"
-#include "kernel/pid/pid.hh"
+#include "kernel/pid/pid_namespace.hh"
 #include "mm/internal.hh"
 
 namespace {
@@ -87,17 +88,87 @@ long store_core_pattern(const ProcFile*, char* text, size_t n) {
 constexpr IntVariable kCoreUsesPid{&core_settings.uses_pid, -0x7fffffff - 1, 0x7fffffff};
 constexpr IntVariable kCorePipeLimit{&core_settings.pipe_limit, 0, 0x7fffffff};
 
+// ---- Limits of the reader's ipc namespace ------------------------------------------------------------------------------------
+
+template <int ipc_namespace::*limit>
+int show_ipc_limit(seq_file* m) {
+  seq_printf(m, "%d\n", READ_ONCE(current_ipc_ns()->*limit));
+  return 0;
+}
+template <int ipc_namespace::*limit>
+long store_ipc_limit(const ProcFile*, char* text, size_t n) {
+  int v;
+  if (kstrtoint(strim(text), 0, &v) || v < 0) return -EINVAL;
+  WRITE_ONCE(current_ipc_ns()->*limit, v);
+  return static_cast<long>(n);
+}
+template <int ipc_namespace::*limit>
+constexpr ProcFile ipc_row(const char* name) {
+  return {name, 0644, show_ipc_limit<limit>, store_ipc_limit<limit>, nullptr};
+}
+int show_sem_limits(seq_file* m) {
+  const int* l = current_ipc_ns()->sem_limits;
+  seq_printf(m, "%d\t%d\t%d\t%d\n", l[0], l[1], l[2], l[3]);
+  return 0;
+}
+
+// As many of the four as are said.
+long store_sem_limits(const ProcFile*, char* text, size_t n) {
+  int* limits = current_ipc_ns()->sem_limits;
+  for (int i = 0; i < 4; i++) {
+    char* word;
+    do word = strsep(&text, " \t\n");
+    while (word && !*word);
+    int v;
+    if (!word) break;
+    if (kstrtoint(word, 0, &v) || v < 0) return -EINVAL;
+    WRITE_ONCE(limits[i], v);
+  }
+  return static_cast<long>(n);
+}
+
+int show_domainname(seq_file* m) {
+  seq_printf(m, "%s\n", read_utsname().domainname);
+  return 0;
+}
+long store_domainname(const ProcFile*, char* text, size_t n) {
+  if (!may_write_utsname()) return -EPERM;
+  text[strcspn(text, "\n")] = 0;
+  write_utsname(&new_utsname::domainname, text, min(strlen(text), static_cast<size_t>(__NEW_UTS_LEN)));
+  return static_cast<long>(n);
+}
+
+// The number given out last in the caller's pid namespace; the next is the first free one above (spec 20 T-21).
+int show_last_pid(seq_file* m) {
+  seq_printf(m, "%d\n", READ_ONCE(task_active_pid_ns(current)->last));
+  return 0;
+}
+long store_last_pid(const ProcFile*, char* text, size_t n) {
+  pid_namespace* ns = task_active_pid_ns(current);
+  if (!ns_capable(ns->user_ns, CAP_CHECKPOINT_RESTORE) && !ns_capable(ns->user_ns, CAP_SYS_ADMIN)) return -EPERM;
+  int v;
+  if (kstrtoint(strim(text), 0, &v) || v < 0 || v > READ_ONCE(pid_max)) return -EINVAL;
+  WRITE_ONCE(ns->last, v);
+  return static_cast<long>(n);
+}
+
 constexpr ProcFile kKernelFiles[] = {
     {"core_pattern", 0644, show_core_pattern, store_core_pattern, nullptr},
     int_row<kCorePipeLimit>("core_pipe_limit"),
     int_row<kCoreUsesPid>("core_uses_pid"),
+    {"domainname", 0644, show_domainname, store_domainname, nullptr},
     {"hostname", 0644, show_hostname, store_hostname, nullptr},
+    ipc_row<&ipc_namespace::msgmax>("msgmax"),
+    ipc_row<&ipc_namespace::msgmnb>("msgmnb"),
+    ipc_row<&ipc_namespace::msgmni>("msgmni"),
+    {"ns_last_pid", 0666, show_last_pid, store_last_pid, nullptr},
     {"osrelease", 0444, show_osrelease, nullptr, nullptr},
     {"ostype", 0444, show_ostype, nullptr, nullptr},
     int_row<kOverflowGid>("overflowgid"),
     int_row<kOverflowUid>("overflowuid"),
     int_row<kPidMax>("pid_max"),
     int_row<kRandomize>("randomize_va_space"),
+    {"sem", 0644, show_sem_limits, store_sem_limits, nullptr},
     int_row<kThreadsMax>("threads-max"),
     {"version", 0444, show_os_version, nullptr, nullptr},
     {},

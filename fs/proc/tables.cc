@@ -13,6 +13,7 @@
 #include "fs/vfs/super.hh"
 #include "kernel/cgroup/cgroup.hh"
 #include "kernel/cred/cred.hh"
+#include "ipc/sysvipc.hh"
 #include "kernel/cred/userns_proc.hh"
 #include "kernel/nsproxy/time_ns.hh"
 #include "kernel/sync/guards.hh"
@@ -203,9 +204,15 @@ constexpr ProcFile kOwnFiles[] = {
     {"provoke-crash", 0600, show_crashes, provoke_crash, nullptr},
     {},
 };
+constexpr ProcFile kSysvFiles[] = {
+    file_row("msg", show_sysvipc_msg),
+    file_row("sem", show_sysvipc_sem),
+    {},
+};
 constexpr ProcDir kRootDirs[] = {
     {"cleanfork", kOwnFiles, nullptr},
     {"sys", nullptr, kSysctlDirs},
+    {"sysvipc", kSysvFiles, nullptr},
     {},
 };
 

@@ -223,6 +223,7 @@ struct task_struct {
 	struct fs_struct *fs;
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
+	struct sem_undo_list *sysvsem; /* what semop(2) is to be undone at exit; NULL: nothing. current */
 	struct css_set *cgroups;  /* css_set_lock, RCU to read */
 	struct list_head cg_list; /* of the set's tasks; css_set_lock */
 	struct cg_times { u64 runtime, utime, stime; } cg_base; /* used before it came to its cgroup; css_set_lock */

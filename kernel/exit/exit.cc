@@ -17,6 +17,7 @@
 #include "kernel/entry/syscall.hh"
 #include "kernel/exit/internal.hh"
 #include "kernel/fork/fork.hh"
+#include "ipc/ipc_namespace.hh"
 #include "kernel/futex/futex.hh"
 #include "kernel/nsproxy/nsproxy.hh"
 #include "kernel/pid/pid.hh"
@@ -109,6 +110,7 @@ void do_exit(long code) {
   self->exit_code = static_cast<int>(code);
   exit_mm(self);
   trace_sched_process_exit(self);
+  exit_sem(self);
   exit_files(self);
   exit_fs(self);
   if (group_dead) disassociate_ctty(1);

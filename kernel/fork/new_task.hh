@@ -49,6 +49,8 @@ class NewTask {
   Result<void> take_kthread();
   void give_kthread();
   Result<void> take_sched();
+  Result<void> take_semundo();
+  void give_semundo();
   Result<void> take_files();
   void give_files();
   Result<void> take_fs();

@@ -10,6 +10,7 @@
 
 #include "arch/contract/arch.hh"
 #include "fs/vfs/vfs.hh"
+#include "ipc/ipc_namespace.hh"
 #include "kernel/cred/cred.hh"
 #include "kernel/cred/ucounts.hh"
 #include "kernel/entry/rseq.hh"
@@ -38,6 +39,7 @@ const NewTask::Stage NewTask::kStages[] = {
     {"S7", "what is not inherited", &NewTask::reset_fields, nullptr},
     {"S8", "kthread", &NewTask::take_kthread, &NewTask::give_kthread},
     {"S10", "scheduler", &NewTask::take_sched, nullptr},
+    {"S14", "semaphores to undo", &NewTask::take_semundo, &NewTask::give_semundo},
     {"S15", "files", &NewTask::take_files, &NewTask::give_files},
     {"S16", "directories", &NewTask::take_fs, &NewTask::give_fs},
     {"S17", "signal handlers", &NewTask::take_sighand, &NewTask::give_sighand},
@@ -184,6 +186,9 @@ Result<void> NewTask::take_sched() {
   if (fault_here("scheduler")) return fail(EAGAIN);
   return sched_fork(t_, args_.flags);
 }
+
+Result<void> NewTask::take_semundo() { return copy_semundo(args_.flags, t_); }
+void NewTask::give_semundo() { exit_sem(t_); }
 
 Result<void> NewTask::take_files() {
   if (fault_here("files")) return fail(ENOMEM);

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/nsfs/nsfs.hh"
 #include "fs/vfs/vfs.hh"
+#include "ipc/ipc_namespace.hh"
 #include "kernel/cred/cred.hh"
 #include "kernel/cred/user_namespace.hh"
 #include "kernel/entry/syscall.hh"
@@ -45,6 +46,7 @@ class Switch {
       set_fs_root(current->fs, &set_.fs->root);
       set_fs_pwd(current->fs, &set_.fs->pwd);
     }
+    if (set_.flags & CLONE_NEWIPC) exit_sem(current);  // of the namespace it leaves
     switch_task_namespaces(current, std::exchange(set_.nsproxy, nullptr));
     if (set_.flags & CLONE_NEWTIME) time_ns_entered(current);
   }

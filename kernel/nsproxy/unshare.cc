@@ -3,6 +3,7 @@
 #include "kernel/nsproxy/unshare.hh"
 
 #include "fs/vfs/vfs.hh"
+#include "ipc/ipc_namespace.hh"
 #include "kernel/cred/cred.hh"
 #include "kernel/entry/syscall.hh"
 #include "kernel/nsproxy/nsproxy.hh"
@@ -45,8 +46,9 @@ class Unshared {
     return {};
   }
 
-  void apply() {
+  void apply(u64 flags) {
     task_struct* self = current;
+    if (flags & CLONE_SYSVSEM) exit_sem(self);  // N-8: while it is in the old namespace
     if (namespaces_) switch_task_namespaces(self, std::exchange(namespaces_, nullptr));
     {
       SpinGuard guard(self->alloc_lock);
@@ -70,6 +72,6 @@ SYSCALL_DEFINE1(unshare, unsigned long, flags) {
   if (int e = validate_unshare(flags, describe_current())) return -e;
   Unshared fresh;
   TRY_ABI(fresh.prepare(flags));
-  fresh.apply();
+  fresh.apply(flags);
   return 0;
 }
