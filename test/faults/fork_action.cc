@@ -148,10 +148,13 @@ long ForkAction::clone3() const {
   clone_args a{};
   a.flags = c_.flags;
   a.exit_signal = static_cast<u64>(c_.exit_signal);
-  a.pidfd = kPidfd, a.parent_tid = kParentTid, a.child_tid = kChildTid;
-  if (c_.flags & CLONE_SETTLS) a.tls = 0x1000;
+  a.pidfd = c_.pidfd, a.parent_tid = kParentTid, a.child_tid = kChildTid;
+  if (c_.flags & CLONE_SETTLS) a.tls = c_.tls;
   if (c_.set_tid) {
-    for (int level = 0; level < c_.set_tid; level++) poke(kSetTid + 4ul * level, 5000 + 100 * level);
+    for (int level = 0; level < c_.set_tid; level++) {
+      const bool own = !c_.first_tid && level == c_.set_tid - 1;
+      poke(kSetTid + 4ul * static_cast<unsigned>(level), own ? current->pid : (c_.first_tid ?: 5000) + 100 * level);
+    }
     if (c_.set_tid == kInit) poke(kSetTid, 1);
     a.set_tid = kSetTid, a.set_tid_size = c_.set_tid == kInit ? 1 : static_cast<u64>(c_.set_tid);
   }

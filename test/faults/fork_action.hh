@@ -15,9 +15,15 @@ bool knows_stage(const char* id);
 bool stage_can_fail(const char* id);
 
 enum class By : unsigned char { Clone3, Clone, Fork, Vfork, KernelThread, UserModeThread };
-enum Parent : unsigned { kPlain = 0, kManyFiles = 1, kManyAreas = 2, kThreaded = 4, kNoSpareFd = 8, kTraced = 16, kInCgroup = 32, kIoPriority = 64 };
+enum Parent : unsigned { kPlain = 0, kManyFiles = 1, kManyAreas = 2, kThreaded = 4, kNoSpareFd = 8, kTraced = 16, kInCgroup = 32, kIoPriority = 64, kNested = 128, kUnprivileged = 256, kChrooted = 512, kNoCgroup = 1024, kDeadCgroup = 2048 };
 
 inline constexpr int kInit = -1;
+
+// What holds while the fork is tried, and is then undone.
+struct Circumstance {
+  void (*arrange)();
+  void (*rearrange)();
+};
 
 struct ForkCase {
   const char* name;
@@ -26,6 +32,11 @@ struct ForkCase {
   unsigned parent = kPlain;
   int exit_signal = SIGCHLD;
   int set_tid = 0;  // so many numbers are asked for; kInit: number 1 of a new namespace
+  int refused = 0;  // with this errno, by its arguments or circumstances
+  const Circumstance* when = nullptr;
+  u64 tls = 0x1000;
+  unsigned long pidfd = kPidfd;
+  int first_tid = 5000;  // 0: the caller's own, as its outermost number
 };
 
 inline constexpr u64 kThread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
@@ -63,6 +74,13 @@ class ForkAction final : public FaultAction {
   void undo(long result) override;
   bool may_answer(const FaultVisit& failed, long result) override { return fork_may_answer(failed, result); }
   const char* broken() override { return health_.broken(); }
+  int refusal() override { return c_.refused; }
+  void arrange() override {
+    if (c_.when) c_.when->arrange();
+  }
+  void rearrange() override {
+    if (c_.when) c_.when->rearrange();
+  }
 
  private:
   long clone3() const;

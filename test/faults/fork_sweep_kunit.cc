@@ -8,9 +8,14 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 #include <uapi/linux/ptrace.h>
+#include <uapi/linux/resource.h>
 #include <uapi/linux/wait.h>
 
+#include <utility>
+
 #include "fs/vfs/vfs.hh"
+#include "kernel/cred/ucounts.hh"
+#include "kernel/cred/user_namespace.hh"
 #include "kernel/exit/exit.hh"
 #include "kernel/fork/clone_checks.hh"
 #include "kernel/fork/copy_process.hh"
@@ -19,6 +24,8 @@
 #include "test/faults/fork_action.hh"
 
 extern "C" {
+long sys_chroot(const pt_regs*);
+long sys_setresuid(const pt_regs*);
 long sys_ioprio_set(const pt_regs*);
 long sys_ptrace(const pt_regs*);
 long sys_wait4(const pt_regs*);
@@ -87,6 +94,12 @@ const ForkCase kCombinations[] = {
     {"SIGURG at exit, pidfd", CLONE_PIDFD, By::Clone, kPlain, SIGURG},
     {"set_tid", 0, By::Clone3, kPlain, SIGCHLD, 1},
     {"set_tid and pidfd", CLONE_PIDFD, By::Clone3, kPlain, SIGCHLD, 1},
+    {"set_tid in nested namespaces", 0, By::Clone3, kNested, SIGCHLD, 3},
+    {"set_tid in nested namespaces, in the inner two", 0, By::Clone3, kNested, SIGCHLD, 2},
+    {"set_tid in nested namespaces, pidfd", CLONE_PIDFD, By::Clone3, kNested, SIGCHLD, 3},
+    {"set_tid of a thread in nested namespaces", kThread, By::Clone3, kNested, 0, 3},
+    {"NEWPID in nested namespaces, set_tid 1", CLONE_NEWPID, By::Clone3, kNested, SIGCHLD, kInit},
+    {"fork in nested namespaces", 0, By::Fork, kNested},
     {"thread with set_tid", kThread, By::Clone3, kPlain, 0, 1},
     {"200 files", 0, By::Clone3, kManyFiles},
     {"200 files, pidfd", CLONE_PIDFD, By::Clone3, kManyFiles},
@@ -152,6 +165,53 @@ const ForkCase kKernelCases[] = {
     {"user_mode_thread with shared files", CLONE_FS | CLONE_FILES, By::UserModeThread},
 };
 
+// ---- Forks that cannot succeed: each stage's own errno, with all that was acquired before it, and each of those steps failing too -----
+
+template <class T>
+T saved;  // one circumstance at a time
+
+constexpr Circumstance kNoMoreTasks = {[] { saved<int> = std::exchange(max_threads, nr_threads); }, [] { max_threads = saved<int>; }};
+template <int kLimit>
+constexpr Circumstance kLimitReached = {
+    [] { saved<u64> = std::exchange(current->signal->rlim[kLimit].rlim_cur, 0); }, [] { current->signal->rlim[kLimit].rlim_cur = saved<u64>; }};
+template <ucount_type kType>
+constexpr Circumstance kNoMoreOf = {[] { saved<int> = std::exchange(init_user_ns.ucount_max[kType], 0); },
+                                    [] { init_user_ns.ucount_max[kType] = saved<int>; }};
+constexpr Circumstance kExecsMeanwhile = {[] { current->fs->in_exec = 1; }, [] { current->fs->in_exec = 0; }};
+constexpr Circumstance kCgroupIsFull = {[] { cg_write("/cg/child/pids.max", "0"); }, [] { cg_write("/cg/child/pids.max", "2"); }};
+
+constexpr u64 kContainer = CLONE_NEWUSER | (kCloneNewNamespaces & ~kCloneUnsupported);
+const ForkCase kRefused[] = {
+    {.name = "TLS beyond user memory", .flags = CLONE_SETTLS | CLONE_PIDFD, .refused = EPERM, .tls = 1ul << 63},
+    {.name = "pidfd to nowhere", .flags = CLONE_PIDFD, .refused = EFAULT, .pidfd = 0x10000},
+    {.name = "pidfd to nowhere, of all there is", .flags = CLONE_PIDFD | kContainer, .parent = kManyFiles | kManyAreas, .refused = EFAULT, .pidfd = 0x10000},
+    {.name = "pidfd beyond the limit", .flags = CLONE_PIDFD, .refused = EMFILE, .when = &kLimitReached<RLIMIT_NOFILE>},
+    {.name = "set_tid that is taken", .flags = CLONE_PIDFD, .set_tid = 1, .refused = EEXIST, .first_tid = 0},
+    {.name = "set_tid that is taken in the outermost of three", .flags = 0, .parent = kNested, .set_tid = 3, .refused = EEXIST, .first_tid = 0},
+    {.name = "set_tid that is too large", .flags = 0, .set_tid = 1, .refused = EINVAL, .first_tid = 1 << 22},
+    {.name = "set_tid for more namespaces than there are", .flags = 0, .set_tid = 2, .refused = EINVAL},
+    {.name = "set_tid without power", .flags = 0, .parent = kUnprivileged, .set_tid = 1, .refused = EPERM},
+    {.name = "too many processes", .flags = 0, .by = By::Fork, .parent = kUnprivileged, .refused = EAGAIN, .when = &kLimitReached<RLIMIT_NPROC>},
+    {.name = "too many threads", .flags = kPthread, .parent = kUnprivileged, .exit_signal = 0, .refused = EAGAIN, .when = &kLimitReached<RLIMIT_NPROC>},
+    {.name = "too many tasks", .flags = 0, .by = By::Vfork, .refused = EAGAIN, .when = &kNoMoreTasks},
+    {.name = "FS while a thread executes", .flags = CLONE_FS, .refused = EAGAIN, .when = &kExecsMeanwhile},
+    {.name = "namespaces without power", .flags = CLONE_NEWUTS | CLONE_NEWPID, .parent = kUnprivileged, .refused = EPERM},
+    {.name = "NEWUSER from a chroot", .flags = CLONE_NEWUSER | CLONE_NEWUTS, .parent = kChrooted, .refused = EPERM},
+    {.name = "too many user namespaces", .flags = kContainer, .refused = ENOSPC, .when = &kNoMoreOf<UCOUNT_USER_NAMESPACES>},
+    {.name = "too many mount namespaces", .flags = kContainer, .refused = ENOSPC, .when = &kNoMoreOf<UCOUNT_MNT_NAMESPACES>},
+    {.name = "too many UTS namespaces", .flags = kContainer, .refused = ENOSPC, .when = &kNoMoreOf<UCOUNT_UTS_NAMESPACES>},
+    {.name = "too many pid namespaces", .flags = kContainer, .refused = ENOSPC, .when = &kNoMoreOf<UCOUNT_PID_NAMESPACES>},
+    {.name = "too many cgroup namespaces", .flags = kContainer, .refused = ENOSPC, .when = &kNoMoreOf<UCOUNT_CGROUP_NAMESPACES>},
+    {.name = "too many net namespaces", .flags = kContainer, .refused = ENOSPC, .when = &kNoMoreOf<UCOUNT_NET_NAMESPACES>},
+    {.name = "too many time namespaces", .flags = kContainer, .refused = ENOSPC, .when = &kNoMoreOf<UCOUNT_TIME_NAMESPACES>},
+};
+const ForkCase kRefusedByCgroups[] = {
+    {.name = "a full cgroup", .flags = CLONE_PIDFD, .parent = kInCgroup, .refused = EAGAIN, .when = &kCgroupIsFull},
+    {.name = "into a full cgroup", .flags = CLONE_INTO_CGROUP | kContainer, .refused = EAGAIN, .when = &kCgroupIsFull},
+    {.name = "into what is no cgroup", .flags = CLONE_INTO_CGROUP | CLONE_PIDFD, .parent = kNoCgroup, .refused = EBADF},
+    {.name = "into a cgroup that is gone", .flags = CLONE_INTO_CGROUP | CLONE_PIDFD, .parent = kDeadCgroup, .refused = ENOENT},
+};
+
 // ---- One scenario ------------------------------------------------------------------------------------------------------------
 
 struct Run {
@@ -200,8 +260,15 @@ int sweep_parent(void* p) {
   if (c.parent & kThreaded) KUNIT_EXPECT_GT(run->test, user_mode_thread(sleeping_thread, &stop, kThread), 0);
   if (c.parent & kIoPriority) KUNIT_EXPECT_EQ(run->test, faults::call(sys_ioprio_set, 1, 0, 2 << 13 | 4), 0l);
   int cgroup_fd = -1;
+  if (c.parent & kChrooted) {
+    write_user(kName, "/jail", 6);
+    KUNIT_EXPECT_EQ(run->test, faults::call(sys_chroot, kName), 0l);
+  }
+  if (c.parent & kUnprivileged) KUNIT_EXPECT_EQ(run->test, faults::call(sys_setresuid, 1000, 1000, 1000), 0l);
   if (c.flags & CLONE_INTO_CGROUP) {
-    auto f = filp_open("/cg/child", O_RDONLY | O_DIRECTORY, 0);
+    if (c.parent & kDeadCgroup) cg_mkdir("/cg/dead");
+    auto f = filp_open(c.parent & kNoCgroup ? "/" : c.parent & kDeadCgroup ? "/cg/dead" : "/cg/child", O_RDONLY | O_DIRECTORY, 0);
+    if (c.parent & kDeadCgroup) cg_rmdir("/cg/dead");
     if (f) cgroup_fd = get_unused_fd_flags(0), fd_install(static_cast<unsigned>(cgroup_fd), *f);
     KUNIT_EXPECT_GE(run->test, cgroup_fd, 0);
   }
@@ -224,14 +291,14 @@ void sweep_case(kunit* test, const ForkCase& c, Catalogue* catalogue) {
   Tracer tracer{};
   init_completion(&tracer.attached);
   run.traced = &tracer.attached;
-  parent.start(test, sweep_parent, &run);
+  parent.start(test, sweep_parent, &run, c.parent & kNested ? 2 : 0);
   tracer.tracee = parent.nr();
   if (c.parent & kTraced) tracing.start(test, trace, &tracer);
   parent.join();
   if (c.parent & kTraced) tracing.join();
   KUNIT_EXPECT_EQ(test, tracer.error, 0l);
   kunit_info(test, "%s: %ld steps failed, %ld refused, %ld done without", c.name, run.result.steps, run.result.refused, run.result.survived);
-  KUNIT_EXPECT_GT(test, run.result.steps, 4l);
+  KUNIT_EXPECT_GT(test, run.result.steps, 3l);
 }
 
 template <size_t N>
@@ -253,6 +320,19 @@ void cgroups(kunit* test) {
   sweep_all(test, kCgroupCases);
   KUNIT_EXPECT_STREQ(test, cg_read("/cg/child/pids.current"), "0\n");
   KUNIT_EXPECT_STREQ(test, cg_read("/cg/child/pids.events"), "max 0\n");
+  KUNIT_EXPECT_EQ(test, cg_rmdir("/cg/child"), 0l);
+}
+void refused(kunit* test) {
+  KUNIT_ASSERT_TRUE(test, init_mkdir("/jail", 0755).has_value());
+  sweep_all(test, kRefused);
+}
+void refused_by_cgroups(kunit* test) {
+  KUNIT_ASSERT_TRUE(test, mount_cgroup2());
+  KUNIT_ASSERT_EQ(test, cg_write("/cg/cgroup.subtree_control", "+pids"), 0l);
+  KUNIT_ASSERT_EQ(test, cg_mkdir("/cg/child"), 0l);
+  KUNIT_ASSERT_EQ(test, cg_write("/cg/child/pids.max", "2"), 0l);
+  sweep_all(test, kRefusedByCgroups);
+  KUNIT_EXPECT_STREQ(test, cg_read("/cg/child/pids.current"), "0\n");
   KUNIT_EXPECT_EQ(test, cg_rmdir("/cg/child"), 0l);
 }
 void tracees(kunit* test) { sweep_all(test, kTracedCases); }
@@ -283,7 +363,7 @@ int count_parent(void* p) {
 void every_stage_has_a_failable_step(kunit* test) {
   Catalogue catalogue;
   auto count = [&](const ForkCase& c) {
-    if (c.parent & (kThreaded | kTraced) || c.flags & kCloneUnsupported) return;
+    if (c.parent & (kThreaded | kTraced | kNested) || c.flags & kCloneUnsupported) return;
     Run run{test, &c, &catalogue, {}};
     run_parent(test, count_parent, &run);
   };
@@ -310,7 +390,7 @@ void checks_acquire_nothing(kunit* test) {
 }
 
 kunit_case cases[] = {
-    KUNIT_CASE(flags_alone), KUNIT_CASE(combinations), KUNIT_CASE(kernel_threads), KUNIT_CASE(namespaces), KUNIT_CASE(tracees), KUNIT_CASE(cgroups), KUNIT_CASE(every_stage_has_a_failable_step),
+    KUNIT_CASE(flags_alone), KUNIT_CASE(combinations), KUNIT_CASE(kernel_threads), KUNIT_CASE(namespaces), KUNIT_CASE(tracees), KUNIT_CASE(cgroups), KUNIT_CASE(refused), KUNIT_CASE(refused_by_cgroups), KUNIT_CASE(every_stage_has_a_failable_step),
     KUNIT_CASE(checks_acquire_nothing), {},
 };
 kunit_suite suite = {.name = "fork_sweep", .test_cases = cases, .world = {.cpus = 1, .memory_mb = 128}};

@@ -67,24 +67,44 @@ void reap_any() {
 
 }  // namespace
 
+// Current is an ancestor, each next one the init of a namespace of its own, but for the last.
+void Process::descend() {
+  const unsigned long flags = depth_-- > 1 ? CLONE_NEWPID | SIGCHLD : SIGCHLD;
+  const pid_t next = user_mode_thread(main, this, flags);
+  if (next > 0) {
+    wait_for_completion(&over_);
+    return wait_until_gone(next);
+  }
+  error_ = next;
+  complete_all(&over_);
+  complete(&done_);
+}
+
 int Process::main(void* self) {
   auto* p = static_cast<Process*>(self);
   {
     IrqOffSpinGuard guard(current->sighand->siglock);
     flush_signal_handlers(current, 1);  // kernel threads ignore everything
   }
-  // Leaves of the table of numbers stay once made: later ones shall not look like leaks.
-  for (int nr = 1; nr < 16384; nr += PidTable::kLeafSlots) (void)init_pid_ns.table.grow(nr);
+  if (p->depth_ > 0) {
+    p->descend();
+    do_exit(0);
+  }
+  // Leaves of the tables of numbers stay once made: later ones shall not look like leaks.
+  for (pid_namespace* ns = task_active_pid_ns(current); ns; ns = ns->parent)
+    for (int nr = 1; nr < 16384; nr += PidTable::kLeafSlots) (void)ns->table.grow(nr);
   p->error_ = make_address_space();
   const int status = p->error_ ? 0 : p->body_(p->context_);
+  complete_all(&p->over_);
   complete(&p->done_);
   do_exit((status & 0xff) << 8);
 }
 
-void Process::start(kunit* test, int (*body)(void*), void* context) {
-  test_ = test, body_ = body, context_ = context, error_ = 0;
+void Process::start(kunit* test, int (*body)(void*), void* context, int depth) {
+  test_ = test, body_ = body, context_ = context, error_ = 0, depth_ = depth;
   init_completion(&done_);
-  nr_ = user_mode_thread(main, this, SIGCHLD);
+  init_completion(&over_);
+  nr_ = user_mode_thread(main, this, depth ? CLONE_NEWPID | SIGCHLD : SIGCHLD);
   KUNIT_ASSERT_GT(test, nr_, 0);
 }
 

@@ -20,25 +20,27 @@ inline constexpr unsigned long kPrivate = 0x21000000;  // a private page with kM
 inline constexpr unsigned kMagic = 0xfeedf00d;
 
 // Runs body(context) in a new process whose address space is as above, with default signal handlers; waits for its end.
-// May sleep. body's result is the exit status.
+// May sleep. body's result is the exit status. depth: so many new pid namespaces, each in the one before; it is not an init.
 void run_parent(kunit* test, int (*body)(void*), void* context);
 
 // The same in two halves. The object stays until join().
 class Process {
  public:
-  void start(kunit* test, int (*body)(void*), void* context);
+  void start(kunit* test, int (*body)(void*), void* context, int depth = 0);
   void join();
   pid_t nr() const { return nr_; }
 
  private:
   static int main(void* self);
+  void descend();
 
   kunit* test_;
   int (*body_)(void*);
   void* context_;
   long error_;
   pid_t nr_;
-  completion done_;
+  int depth_;
+  completion done_, over_;  // over_: for ancestors, who must not stir before
 };
 
 // What a child that goes to user mode does: ends at once. For current, before a clone.

@@ -18,6 +18,15 @@ struct Try {
   FaultVisit failed;
 };
 
+class Arranged {
+ public:
+  explicit Arranged(FaultAction& action) : action_(action) { action.arrange(); }
+  ~Arranged() { action_.rearrange(); }
+
+ private:
+  FaultAction& action_;
+};
+
 class Sweep {
  public:
   Sweep(kunit* test, const char* name, FaultAction& action) : test_(test), name_(name), action_(action) {}
@@ -40,11 +49,11 @@ class Sweep {
     for (int i = 0; i < 3; i++) {
       if (i == 2) before_.take(current);
       const long result = count(i == 2 ? catalogue : nullptr);
-      if (result < 0) {
+      if (result != -action_.refusal() && (result < 0 || action_.refusal())) {
         KUNIT_FAIL(test_, "%s: answers %ld with nothing failing", name_, result);
         return false;
       }
-      action_.undo(result);
+      if (result >= 0) action_.undo(result);
       if (const char* wrong = action_.broken()) fail(name_, wrong);
       settle();
     }
@@ -53,11 +62,13 @@ class Sweep {
   }
 
   long count(Catalogue* catalogue) {
+    Arranged arranged(action_);
     FaultInjection counting(action_.victim(), 0, catalogue ? catalogue->observer() : FaultObserver{});
     return action_.run();
   }
 
   Try attempt(long n) {
+    Arranged arranged(action_);
     FaultInjection inject(action_.victim(), n);
     const long result = action_.run();
     return {result, inject.fired(), inject.failed()};
@@ -70,6 +81,9 @@ class Sweep {
     if (t.result >= 0) {
       action_.undo(t.result);
       if (t.fired) done_.survived++;
+      if (action_.refusal()) fail(what, "though it should be refused");
+    } else if (t.result == -action_.refusal()) {
+      t.fired ? done_.survived++ : 0;
     } else {
       done_.refused++;
       if (!t.fired) fail(what, "although nothing failed");

@@ -12,6 +12,11 @@ class FaultAction {
   virtual long run() = 0;
   // After a success: undoes it (waits for the child, closes the descriptor). The task is then as before run().
   virtual void undo(long result) = 0;
+  // What shall hold only while it is tried (a limit that is reached, say), and is no part of what may fail.
+  virtual void arrange() {}
+  virtual void rearrange() {}
+  // With no step failing it is refused with this errno, after all that it had acquired by then; 0: it succeeds.
+  virtual int refusal() { return 0; }
   // Is `result` (-errno) what failing that step may give?
   virtual bool may_answer(const FaultVisit& failed, long result) = 0;
   // Is the task still good for all it was? Null, or what is wrong.
