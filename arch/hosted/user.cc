@@ -50,9 +50,14 @@ bool at_handler(pt_regs* r) { return r->dx == r->sp + 8 && user::peek<unsigned l
 
 void leave_and_come_back(const arch::UserExit& why, unsigned long at);
 
-// No program has code in the lowest page: the fetch of an instruction there faults.
+// No program has code in the lowest page, nor behind its last system call (an rt_sigreturn that a tracer has left out): the
+// fetch of an instruction there faults.
+bool has_code(unsigned long ip) {
+  const unsigned long stand_ins = reinterpret_cast<unsigned long>(code_addresses);
+  return ip >= 4096 && ip - stand_ins >= sizeof code_addresses;
+}
 void fetch() {
-  while (self()->regs->ip < 4096) {
+  while (!has_code(self()->regs->ip)) {
     const unsigned long ip = self()->regs->ip;
     leave_and_come_back({arch::UserExitKind::Fault, 14, arch::kFaultUser | arch::kFaultFetch, ip}, ip);
   }

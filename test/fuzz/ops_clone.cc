@@ -52,7 +52,24 @@ unsigned long new_stack() {
   return low < -4096ul ? low : 0;
 }
 
-long count_clone(long pid) {
+// For the report: which flags were asked for, and got.
+long count_flags(unsigned long flags, long result) {
+  for (unsigned bit = 8; bit < 64; bit++) {
+    if (!(flags >> bit & 1)) continue;
+    FuzzTally& t = fuzz_counts.clone_flag[bit];
+    t.tried++;
+    if (result >= 0) {
+      t.succeeded++;
+    } else {
+      t.failed++;
+      t.last_errno = static_cast<int>(-result);
+    }
+  }
+  return result;
+}
+
+long count_clone(const char* by, unsigned long flags, long pid) {
+  tally(by, count_flags(flags, pid));
   fuzz_counts.clone_calls++;
   if (pid <= 0) return pid;
   fuzz_counts.clones_made++;
@@ -96,7 +113,7 @@ clone_args make_clone_args(Stream& in, Clone3Memory& m) {
   clone_args a{};
   a.flags = some_flags(in);
   const u8 odd = in.byte();
-  if (odd == 1) a.flags |= CLONE_INTO_CGROUP;
+  if (odd == 1 || (shared.second_table && odd >= 6 && odd < 16)) a.flags |= CLONE_INTO_CGROUP;
   if (odd == 2) a.flags |= 1ull << (32 + in.byte() % 32);
   if (odd == 3) a.flags |= CLONE_NEWTIME;
   if (odd == 4) a.flags |= CLONE_CLEAR_SIGHAND;
@@ -114,7 +131,7 @@ clone_args make_clone_args(Stream& in, Clone3Memory& m) {
   a.pidfd = some_address(in, kScratch + 2048);
   a.parent_tid = some_address(in, kScratch + 2056);
   a.child_tid = some_address(in, scratch_word(in));
-  a.cgroup = odd == 1 ? static_cast<u64>(some_fd(in)) : 0;
+  if (a.flags & CLONE_INTO_CGROUP) a.cgroup = static_cast<u64>(shared.second_table ? open_cgroup(in) : some_fd(in));
   return a;
 }
 
@@ -131,7 +148,9 @@ void op_clone3(Stream& in) {
   // The copy may stop short of the stack: then the child would run on the caller's.
   if (size < 88 && needs_stack(a.flags) && size < 56) return;
   const unsigned long at = odd == 239 ? some_address(in, 8) : m.args.addr();
-  count_clone(user::clone3(at, size, a.flags, actor));
+  const long result = count_clone("clone3 call", a.flags, user::clone3(at, size, a.flags, actor));
+  if (a.set_tid) tally("clone3 with set_tid", result);
+  if (a.flags & CLONE_INTO_CGROUP && shared.second_table) sys(__NR_close, a.cgroup);
 }
 
 void op_clone(Stream& in) {
@@ -146,19 +165,19 @@ void op_clone(Stream& in) {
   }
   const unsigned long parent_tid = some_address(in, kScratch + 2056), child_tid = some_address(in, scratch_word(in));
   const unsigned long tls = in.byte() == 255 ? ~0ul : 0;
-  count_clone(user::clone(flags, stack, actor, 0, parent_tid, child_tid, tls));
+  count_clone("clone call", flags & ~u64{CSIGNAL}, user::clone(flags, stack, actor, 0, parent_tid, child_tid, tls));
 }
 
 void op_fork(Stream& in) {
-  if (!make_room(in)) count_clone(user::fork(actor));
+  if (!make_room(in)) count_clone("fork call", 0, user::fork(actor));
 }
 void op_vfork(Stream& in) {
-  if (!make_room(in)) count_clone(user::vfork(actor));
+  if (!make_room(in)) count_clone("vfork call", 0, user::vfork(actor));
 }
 void op_thread(Stream& in) {
   if (make_room(in)) return;
   const unsigned long low = new_stack();
-  if (low) count_clone(user::thread(low + kStackSize - 64, actor));
+  if (low) count_clone("thread call", kThreadFlags, user::thread(low + kStackSize - 64, actor));
 }
 
 // ---- Sharing no more -------------------------------------------------------------------------------------------------
@@ -174,18 +193,32 @@ void op_unshare(Stream& in) {
   sys(__NR_unshare, flags);
 }
 
+// Of a child or another, by its pidfd, one kind or more.
+static void enter_relative(Stream& in) {
+  const int pid = some_relative(in);
+  const long fd = sys(__NR_pidfd_open, pid, 0);
+  if (fd < 0) return;
+  constexpr unsigned long kKinds[] = {CLONE_NEWUTS, CLONE_NEWCGROUP, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWTIME,
+                                      CLONE_NEWPID, CLONE_NEWPID | CLONE_NEWUSER};
+  const unsigned long kind = in.pick(kKinds);
+  tally(kind & CLONE_NEWPID ? "setns pid" : kind & CLONE_NEWUSER ? "setns user" : "setns", sys(__NR_setns, fd, kind));
+  sys(__NR_close, fd);
+}
+
 void op_setns(Stream& in) {
   constexpr unsigned long kKinds[] = {0,           CLONE_NEWNS,  CLONE_NEWUTS, CLONE_NEWIPC,
                                       CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWPID | CLONE_NEWUSER};
+  if (shared.second_table) return enter_relative(in);
   const int fd = some_fd(in);
   sys(__NR_setns, fd, in.pick(kKinds));
 }
 
 // A program that goes on with the input; the file is made by the first who wants it.
 void op_exec(Stream&) {
+  if (shared.second_table && own_depth() >= kMaxDepth) return;
   user::Str path("/fuzz_program");
   constexpr long kWriteCreate = 0101, kMode = 0755;
-  const long fd = sys(__NR_open, path.addr(), kWriteCreate, kMode);
+  const long fd = shared.second_table ? -1 : sys(__NR_open, path.addr(), kWriteCreate, kMode);
   if (fd >= 0) {
     static unsigned char elf[user::kElfSize];
     const size_t n = user::make_elf(program, elf, sizeof elf);

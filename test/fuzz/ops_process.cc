@@ -28,7 +28,29 @@ void op_group(Stream& in) {
   }
 }
 
+// Opens one of a relative, uses it, closes it.
+static void use_pidfd(Stream& in) {
+  const int pid = some_relative(in);
+  const long fd = sys(__NR_pidfd_open, pid, 0);
+  if (fd < 0) return;
+  switch (in.below(3)) {
+    case 0: {
+      const long got = sys(__NR_pidfd_getfd, fd, in.below(8), 0);
+      if (got >= 0) sys(__NR_close, got);
+      break;
+    }
+    case 1: sys(__NR_pidfd_send_signal, fd, some_signal(in), 0, 0); break;
+    default: {
+      user::Frame info(128);
+      constexpr int kByPidfd = 3, kExited = 4, kNoHang = 1;
+      sys(__NR_waitid, kByPidfd, fd, info.addr(), kExited | kNoHang, 0);
+    }
+  }
+  sys(__NR_close, fd);
+}
+
 void op_pidfd(Stream& in) {
+  if (shared.second_table && in.byte() < 100) return use_pidfd(in);
   switch (in.below(5)) {
     case 0: sys(__NR_pidfd_getfd, some_fd(in), some_fd(in), 0); break;
     case 1: {

@@ -7,8 +7,21 @@
 
 namespace fuzz {
 
-using user::sys;
 using user::Var;
+
+// Counts what came of something, for the report. name: a literal.
+void tally(const char* name, long result);
+void tally_tried(long nr);
+void tally_result(long nr, long result);
+
+// A system call, counted. One that does not return counts as tried.
+template <class... A>
+long sys(long nr, A... a) {
+  tally_tried(nr);
+  const long result = user::sys(nr, a...);
+  tally_result(nr, result);
+  return result;
+}
 
 // The input as a stream. At its end every byte is 0.
 struct Stream {
@@ -32,7 +45,9 @@ struct Shared {
   Stream in;
   int pids[16];       // children lately made, as their parents know them
   unsigned next_pid;
-  unsigned handlers;  // running signal handlers, over all tasks
+  unsigned handlers;  // first table: running signal handlers, over all tasks
+  bool second_table;  // which table of operations
+  u8 depth[4096];     // second table: of handlers and execs that a task is in, by its number
   int baseline;       // nr_threads before the first program
 };
 extern Shared shared;
@@ -42,6 +57,9 @@ bool crowded();                       // so many, or more
 
 // Runs operations until the input ends or the task does. arg: unused.
 long actor(unsigned long);
+// How deep the calling task is in handlers and execs, which share one host stack.
+u8& own_depth();
+inline constexpr int kMaxDepth = 4;
 // The same for a program that has no memory yet: the first, and what was exec'ed.
 long program(unsigned long);
 
@@ -51,6 +69,7 @@ unsigned long scratch_word(Stream& in);
 void run_op(Stream& in);  // one
 
 int some_pid(Stream& in);             // of a task, a group, or nonsense
+int some_relative(Stream& in);        // mostly a child; the kernel's list is asked: a program would remember
 int some_signal(Stream& in);          // mostly 1..64
 unsigned long some_address(Stream& in, unsigned long good);  // good, mostly
 int some_fd(Stream& in);
@@ -88,6 +107,12 @@ void op_ids(Stream& in);
 void op_sched(Stream& in);
 void op_exit_hooks(Stream& in);
 void op_check(Stream& in);
+void op_ptrace(Stream& in);    // begins to trace, or is traced
+void op_request(Stream& in);   // to one of the caller's tracees
+void op_resume(Stream& in);    // lets tracees go on that have stopped
+void op_cgroup(Stream& in);
+long open_cgroup(Stream& in);  // a directory's fd, or -errno
+void op_id_map(Stream& in);    // in a user namespace: who is who outside
 void op_with_fault(Stream& in);  // the next operation, with its n-th acquisition failing
 
 // Lets the n-th acquisition of the calling task fail from now on; 0: none.

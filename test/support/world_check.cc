@@ -189,9 +189,14 @@ class Tally {
   bool full_;
 };
 
+// A program that sleeps uninterruptibly is in the middle of something, with things in its hands: a grace period, say.
+bool busy(task_struct* t) {
+  return READ_ONCE(t->on_rq) || READ_ONCE(t->on_cpu) ||
+         (!(READ_ONCE(t->flags) & PF_KTHREAD) && READ_ONCE(t->__state) == TASK_UNINTERRUPTIBLE);
+}
 bool somebody_runs() {
   bool any = false;
-  for_all_tasks([&](task_struct* t) { any |= t != current && (READ_ONCE(t->on_rq) || READ_ONCE(t->on_cpu)); });
+  for_all_tasks([&](task_struct* t) { any |= t != current && busy(t); });
   return any;
 }
 
@@ -262,6 +267,7 @@ bool somebody_was_told(task_struct* p) {
 void check_wake_ups(WorldFindings& f, task_struct* t) {
   if ((t->flags & (PF_KTHREAD | PF_EXITING)) || !(READ_ONCE(t->__state) & TASK_INTERRUPTIBLE)) return;
   if (t == current || is_global_init(t)) return;
+  if (t->jobctl & JOBCTL_TRAP_FREEZE) return;  // what does not kill waits until it is thawed: docs/spec-notes.md
   EXPECT(!test_tsk_thread_flag(t, TIF_SIGPENDING), t, "(but sleeps)");
   const u64 own = t->pending.signal.sig[0] & ~t->blocked.sig[0], shared = t->signal->shared_pending.signal.sig[0] & ~t->blocked.sig[0];
   if (own || (shared && !somebody_was_told(t)))
@@ -274,7 +280,7 @@ void check_one_at_rest(WorldFindings& f, task_struct* t) {
     EXPECT(READ_ONCE(t->__state) == TASK_DEAD, t);
     EXPECT(t->exit_state == EXIT_ZOMBIE || t->exit_state == EXIT_TRACE, t, "(dead, but not reaped)");
     EXPECT(thread_group_leader(t) || t->ptrace, t, "(a thread's zombie)");
-    EXPECT(refcount_read(&t->rcu_users) == 1, t);
+    EXPECT(refcount_read(&t->rcu_users) == 1, t, "(it has not left its CPU)");
   } else {
     EXPECT(refcount_read(&t->rcu_users) == 2, t);
     check_wake_ups(f, t);
@@ -303,6 +309,11 @@ void check_namespace_numbers(WorldFindings& f, pid_namespace* ns) {
 }
 
 }  // namespace
+
+bool world_is_at_rest() {
+  ReadGuard tasklist(tasklist_lock);
+  return !somebody_runs();
+}
 
 void check_world_at_rest(WorldFindings& f) {
   auto* tally = static_cast<Tally*>(kmalloc(sizeof(Tally), GFP_KERNEL));

@@ -25,5 +25,6 @@ void check_tasks(WorldFindings& findings);
 
 // The above, and what is only true while nobody but the caller runs, for instance after a sleep on the hosted machine, where
 // time moves when all CPUs are idle: reference counts of what tasks share, NPROC charges, pid tables, signals that somebody
-// should have been woken for. Says nothing more if another task is runnable. May sleep.
+// should have been woken for. Says nothing more if another task is runnable or sleeps uninterruptibly. May sleep.
 void check_world_at_rest(WorldFindings& findings);
+bool world_is_at_rest();  // so much for whether it would

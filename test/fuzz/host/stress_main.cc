@@ -1,12 +1,14 @@
 // The fuzzer's world without libFuzzer: makes up inputs by itself, says how many clone calls a second it gets through, or
 // repeats inputs from files.
 //   copy_process_stress --calls=N --seed=S    until so many clone calls were made; a finding is written to finding-<seed>.bin
+//   --coverage                                says what was tried and how often it succeeded
 //   copy_process_stress FILE...               each, then twice more: those two runs must be the same, event for event
 // SPDX-License-Identifier: Apache-2.0
 #include <dirent.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -32,6 +34,7 @@ Input make_input(uint64_t seed) {
   uint64_t state = seed;
   Input in(64 + next_random(&state) % 8000);
   for (auto& b : in) b = static_cast<uint8_t>(next_random(&state) >> 13);
+  if (seed % 4) in[0] |= kFuzzSecondTable;
   return in;
 }
 
@@ -54,10 +57,42 @@ void save(const Input& in, uint64_t seed) {
   }
 }
 
+void print_tally(const char* name, const FuzzTally& t) {
+  if (t.tried) printf("%-36s %9lu %9lu %9lu  errno %d\n", name, t.tried, t.succeeded, t.failed, t.last_errno);
+}
+
+// What was tried, how often, and how often it succeeded. An operation that always fails is worth nothing.
+void report_coverage() {
+  printf("%-36s %9s %9s %9s\n", "operation, request, call, flag", "tried", "succeeded", "failed");
+  for (const FuzzTally& t : fuzz_counts.detail)
+    if (t.name) print_tally(t.name, t);
+  for (unsigned nr = 0; nr < 512; nr++)
+    if (const char* name = fuzz_call_name(nr)) print_tally((std::string("sys_") + name).c_str(), fuzz_counts.call[nr]);
+  for (unsigned bit = 0; bit < 64; bit++) {
+    char name[32];
+    snprintf(name, sizeof name, "clone flag %#llx", 1ull << bit);
+    print_tally(name, fuzz_counts.clone_flag[bit]);
+  }
+}
+
+// A world that is busy for ever makes no finding by itself.
+constexpr unsigned kPatience = 60;  // seconds
+volatile uint64_t current_seed;
+void too_long(int) {
+  fprintf(stderr, "a world takes too long; repeat with --seed=%lu --calls=1\n", current_seed);
+  _exit(1);
+}
+
+volatile sig_atomic_t enough;  // SIGTERM: ends after this world, with the report
+
 int stress(unsigned long calls, uint64_t seed) {
   const double begun = cpu_seconds();
+  signal(SIGALRM, too_long);
+  signal(SIGTERM, [](int) { enough = 1; });
   uint64_t worlds = 0;
-  for (; fuzz_counts.clone_calls < calls; seed++, worlds++) {
+  for (; fuzz_counts.clone_calls < calls && !enough; seed++, worlds++) {
+    current_seed = seed;
+    alarm(kPatience);
     Input in = make_input(seed);
     Verdict v = fuzz_driver::run_input(in.data(), in.size());
     if (!v.finding.empty()) {
@@ -66,6 +101,7 @@ int stress(unsigned long calls, uint64_t seed) {
       return 1;
     }
   }
+  alarm(0);
   report(worlds, cpu_seconds() - begun);
   return 0;
 }
@@ -117,14 +153,19 @@ int main(int argc, char** argv) {
   unsigned long calls = 0;
   uint64_t seed = 1;
   std::vector<std::string> files;
+  bool coverage = false;
   for (int i = 1; i < argc; i++) {
     if (!strncmp(argv[i], "--calls=", 8))
       calls = strtoul(argv[i] + 8, nullptr, 0);
     else if (!strncmp(argv[i], "--seed=", 7))
       seed = strtoull(argv[i] + 7, nullptr, 0);
+    else if (!strcmp(argv[i], "--coverage"))
+      coverage = true;
     else
       list_files(argv[i], &files);
   }
   int failed = files.empty() ? 0 : replay(files);
-  return failed || !calls ? failed : stress(calls, seed);
+  if (!failed && calls) failed = stress(calls, seed);
+  if (coverage) report_coverage();
+  return failed;
 }
