@@ -62,12 +62,39 @@ Result<vfsmount*> alloc_mount(super_block* sb, dentry* root, int flags, const ch
   return m;
 }
 
+namespace {
+
+// The last reference goes under mount_lock, under which walkers go up to a parent that its locked children do not hold
+// (stay_on_parent). Those children are put on the list.
+bool put_last(vfsmount* m, list_head* orphans) {
+  TreeChange change;
+  if (!atomic_dec_and_test(&m->mnt_count)) return false;
+  while (!list_empty(&m->mnt_mounts)) {
+    vfsmount* c = list_first_entry(&m->mnt_mounts, vfsmount, mnt_child);
+    c->mnt_was = {nullptr, unhash_mount(c).dentry};
+    list_add(&c->mnt_list, orphans);
+  }
+  return true;
+}
+
+}  // namespace
+
 void mntput(vfsmount* m) {
-  if (!m || !atomic_dec_and_test(&m->mnt_count)) return;
-  super_block* sb = m->mnt_sb;
-  dput(m->mnt_root);
-  call_rcu(&m->mnt_rcu, free_mount_rcu);
-  deactivate_super(sb);
+  if (!m || atomic_add_unless(&m->mnt_count, -1, 1)) return;
+  list_head orphans;
+  INIT_LIST_HEAD(&orphans);
+  for (;;) {
+    if (put_last(m, &orphans)) {
+      super_block* sb = m->mnt_sb;
+      dput(m->mnt_root);
+      call_rcu(&m->mnt_rcu, free_mount_rcu);
+      deactivate_super(sb);
+    }
+    if (list_empty(&orphans)) return;
+    m = list_first_entry(&orphans, vfsmount, mnt_list);
+    list_del_init(&m->mnt_list);
+    dput(std::exchange(m->mnt_was, path{}).dentry);
+  }
 }
 
 void path_get(const path* p) {

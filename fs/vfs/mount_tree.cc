@@ -98,11 +98,26 @@ Result<vfsmount*> copy_tree(vfsmount* m, dentry* root, CloneAs as, CopyUnbindabl
 // ---- Taking off -----------------------------------------------------------------------------------------------------------
 namespace {
 
-// m, which has no children but one that covers its root, leaves the tree. That one stays, where m was.
+void leave_namespace(vfsmount* m) {
+  if (m->mnt_ns) m->mnt_ns->mounts--;
+  m->mnt_ns = nullptr;
+  change_propagation(m, Propagation::Private);
+}
+
+// What a locked mount covers is not to be seen by taking its parent off either: it stays on it, in no namespace, and goes with
+// it. The tree's reference is the parent's now, which is not held any more.
+void stay_on_parent(vfsmount* m) {
+  leave_namespace(m);
+  list_del_init(&m->mnt_list);
+  atomic_dec(&m->mnt_parent->mnt_count);  // not the last: its own turn comes later
+}
+
+// m, which has no children but such, and one that covers its root, leaves the tree. The cover stays, where m was.
 void take_off(vfsmount* m) {
   {
     TreeChange change;
     vfsmount* cover = __lookup_mnt(m, m->mnt_root);
+    if (cover && !cover->mnt_ns) cover = nullptr;
     if (has_parent(m)) {
       m->mnt_was = unhash_mount(m);
       if (cover) {
@@ -113,10 +128,8 @@ void take_off(vfsmount* m) {
       }
     }
   }
-  if (m->mnt_ns) m->mnt_ns->mounts--;
-  m->mnt_ns = nullptr;
+  leave_namespace(m);
   m->mnt_flags &= ~MNT_LOCKED;
-  change_propagation(m, Propagation::Private);
   list_move_tail(&m->mnt_list, &vfs->taken_off);
 }
 
@@ -160,18 +173,37 @@ bool umount_busy(vfsmount* m) {
   return busy;
 }
 
-void umount_tree(vfsmount* m, Propagate propagate) {
-  for (vfsmount* at = m;;) {
-    while (!list_empty(&at->mnt_mounts)) at = list_first_entry(&at->mnt_mounts, vfsmount, mnt_child);
-    if (propagate == Propagate::Yes) take_off_copies(at, m);
-    vfsmount* parent = at->mnt_parent;
-    take_off(at);
-    if (at == m) return;
-    at = parent;
+namespace {
+
+// The tree as a list by mnt_landing in which children come before their parents.
+vfsmount* list_tree(vfsmount* top) {
+  vfsmount* last = nullptr;
+  for (vfsmount* m = top; m; m = next_mnt(m, top)) {
+    m->mnt_landing = last;
+    last = m;
+  }
+  return last;
+}
+
+}  // namespace
+
+void umount_tree(vfsmount* top, Propagate propagate) {
+  for (vfsmount *m = list_tree(top), *next; m; m = next) {
+    next = std::exchange(m->mnt_landing, nullptr);
+    if (propagate == Propagate::Yes) take_off_copies(m, top);
+    if (m != top && m->mnt_flags & MNT_LOCKED)
+      stay_on_parent(m);
+    else
+      take_off(m);
   }
 }
 
-void discard_tree(vfsmount* m) { umount_tree(m, Propagate::No); }
+void discard_tree(vfsmount* top) {
+  for (vfsmount *m = list_tree(top), *next; m; m = next) {
+    next = std::exchange(m->mnt_landing, nullptr);
+    take_off(m);
+  }
+}
 
 // ---- Hanging in ---------------------------------------------------------------------------------------------------------------
 namespace {

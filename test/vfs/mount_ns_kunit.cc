@@ -396,7 +396,12 @@ int without_power(const Case& c, kunit* test) {
   KUNIT_EXPECT_EQ(test, c.bind("/t/w", "/t/w/c"), -EINVAL);  // would show what /t/w/a covers
   KUNIT_EXPECT_EQ(test, c.bind("/t/w", "/t/w/c", MS_REC), 0);
   KUNIT_EXPECT_EQ(test, c.fs->umount("/t/w/c/a"), -EINVAL);
+  // Not even a directory kept open shows what is under it after the whole was taken off.
+  const long kept = c.fs->open("/t/w/c", O_RDONLY);
   KUNIT_EXPECT_EQ(test, c.fs->umount("/t/w/c", MNT_DETACH), 0);
+  KUNIT_EXPECT_EQ(test, c.fs->openat(kept, "a/secret", O_RDONLY), -ENOENT);
+  KUNIT_EXPECT_GE(test, c.fs->openat(kept, "a/cover", O_RDONLY), 0l);
+  KUNIT_EXPECT_GE(test, c.fs->openat(kept, "a/../a", O_RDONLY), 0l);
   // Flags that were set stay set.
   KUNIT_EXPECT_EQ(test, c.mount("/t/w/b", MS_REMOUNT | MS_BIND), -EPERM);
   KUNIT_EXPECT_EQ(test, c.mount("/t/w/b", MS_REMOUNT | MS_BIND | MS_RDONLY), -EPERM);  // nosuid is missing
@@ -412,7 +417,9 @@ int without_power(const Case& c, kunit* test) {
   return 0;
 }
 MOUNT_CASE(less_power_locked_mounts) {
+  c.fs->make("/t/w/a/secret");
   c.tmpfs("/t/w/a");
+  c.fs->make("/t/w/a/cover");
   c.mount("/t/w/a", MS_SHARED);
   c.bind("/t/w", "/t/w/b");
   c.mount("/t/w/b", MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID);
