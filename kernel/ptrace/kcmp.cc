@@ -77,7 +77,7 @@ Result<int> compare(task_struct* a, task_struct* b, int type, unsigned long i, u
     case KCMP_FS: return order(READ_ONCE(a->fs), READ_ONCE(b->fs), type);
     case KCMP_SIGHAND: return order(READ_ONCE(a->sighand), READ_ONCE(b->sighand), type);
     case KCMP_IO: return order(nullptr, nullptr, type);  // nobody has an I/O context
-    case KCMP_SYSVSEM:
+    case KCMP_SYSVSEM: return order(READ_ONCE(a->sysvsem), READ_ONCE(b->sysvsem), type);
     case KCMP_EPOLL_TFD: return fail(EOPNOTSUPP);
     default: return fail(EINVAL);
   }

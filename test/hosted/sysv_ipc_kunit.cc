@@ -180,6 +180,7 @@ PROGRAM_CASE(undos_of_removed_sets) {
   return 0;
 }
 
+long waits_forever(unsigned long) { return sys(__NR_pause); }
 // Whoever shares the list keeps it: only the last one's end takes back.
 PROGRAM_CASE(shared_undo_lists) {
   long id = semget(0, 1, 0600);
@@ -187,6 +188,14 @@ PROGRAM_CASE(shared_undo_lists) {
   long pid = user::clone(CLONE_SYSVSEM | SIGCHLD, 0, takes_with_undo, static_cast<unsigned long>(id));
   MUST(ends_by(pid, 0));
   MUST(semctl(id, 0, GETVAL) == 1);
+  pid = user::clone(CLONE_SYSVSEM | SIGCHLD, 0, waits_forever);
+  MUST(sys(__NR_kcmp, pid, getpid(), 6, 0, 0) == 0);  // KCMP_SYSVSEM
+  kill(pid, SIGKILL);
+  MUST(ends_by(pid, SIGKILL));
+  pid = user::fork(waits_forever);
+  MUST(sys(__NR_kcmp, pid, getpid(), 6, 0, 0) > 0);
+  kill(pid, SIGKILL);
+  MUST(ends_by(pid, SIGKILL));
   MUST(sys(__NR_unshare, CLONE_SYSVSEM) == 0);
   MUST(semctl(id, 0, GETVAL) == 3);
   return 0;
