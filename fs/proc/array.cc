@@ -163,19 +163,6 @@ void status_capabilities(seq_file* m, task_struct* t) {
   seq_printf(m, "NoNewPrivs:\t%u\nSeccomp:\t0\nSeccomp_filters:\t0\n", unsigned{t->no_new_privs});
 }
 
-// "0-3,5": the form of Cpus_allowed_list.
-void print_cpu_list(seq_file* m, unsigned long mask) {
-  for (unsigned cpu = 0, first = 1; cpu < 64; cpu++) {
-    if (!(mask >> cpu & 1)) continue;
-    unsigned last = cpu;
-    while (last + 1 < 64 && (mask >> (last + 1) & 1)) last++;
-    seq_printf(m, first ? "%u" : ",%u", cpu);
-    if (last > cpu) seq_printf(m, "-%u", last);
-    first = 0;
-    cpu = last;
-  }
-}
-
 }  // namespace
 
 int show_pid_status(seq_file* m, task_struct* t) {
@@ -202,7 +189,7 @@ int show_pid_status(seq_file* m, task_struct* t) {
   unsigned long cpus = t->cpus_mask.bits[0] & cpu_possible_mask->bits[0];
   seq_puts(m, "Speculation_Store_Bypass:\tunknown\nSpeculationIndirectBranch:\tunknown\n");
   seq_printf(m, "Cpus_allowed:\t%lx\nCpus_allowed_list:\t", cpus);
-  print_cpu_list(m, cpus);
+  seq_print_list(m, cpus);
   seq_printf(m, "\nMems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", t->nvcsw,
              t->nivcsw);
   return 0;

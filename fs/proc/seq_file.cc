@@ -250,3 +250,15 @@ int seq_path_text(seq_file* m, const path* p, const char* special) {
   kfree(page);
   return text ? 0 : -text.error().code();
 }
+
+void seq_print_list(seq_file* m, unsigned long mask) {
+  for (unsigned cpu = 0, first = 1; cpu < 64; cpu++) {
+    if (!(mask >> cpu & 1)) continue;
+    unsigned last = cpu;
+    while (last + 1 < 64 && (mask >> (last + 1) & 1)) last++;
+    seq_printf(m, first ? "%u" : ",%u", cpu);
+    if (last > cpu) seq_printf(m, "-%u", last);
+    first = 0;
+    cpu = last;
+  }
+}

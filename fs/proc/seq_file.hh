@@ -31,6 +31,7 @@ void seq_putc(seq_file* m, char c);
 int seq_write(seq_file* m, const void* data, size_t n);
 void seq_put_decimal_ull(seq_file* m, const char* delimiter, unsigned long long n);
 void seq_escape(seq_file* m, const char* s, const char* special);  // as \ooo
+void seq_print_list(seq_file* m, unsigned long mask);  // "0-3,5", as in Cpus_allowed_list
 void seq_pad(seq_file* m, char c);
 int seq_path_text(seq_file* m, const path* p, const char* special);
 inline bool seq_has_overflowed(const seq_file* m) { return m->count == m->size; }

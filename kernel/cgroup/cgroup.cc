@@ -259,8 +259,8 @@ void cgroup_unregister_subsys(cgroup_subsys* ss) {
   cgroup_subsys_table[ss->id] = nullptr;
 }
 
-// Controllers that are offered. cpuset will join them when the scheduler can keep tasks on a set of CPUs.
-static cgroup_subsys* const kBuiltIn[] = {&cpu_cgrp_subsys, &pids_cgrp_subsys};
+// Controllers that are offered.
+static cgroup_subsys* const kBuiltIn[] = {&cpuset_cgrp_subsys, &cpu_cgrp_subsys, &pids_cgrp_subsys};
 
 void cgroup_early_init() {
   init_css_set_early();

@@ -284,4 +284,4 @@ struct CgroupState {
 };
 extern constinit Late<CgroupState> cgroups;
 inline struct cgroup* cgroup_root() { return &cgroups->root; }
-extern cgroup_subsys cpu_cgrp_subsys, pids_cgrp_subsys;
+extern cgroup_subsys cpuset_cgrp_subsys, cpu_cgrp_subsys, pids_cgrp_subsys;

@@ -74,28 +74,35 @@ static void store_mask(task_struct* p, const cpumask_t* mask) {
   WRITE_ONCE(p->nr_cpus_allowed, cpumask_weight(mask));
 }
 
-Result<void> set_cpus_allowed_ptr(task_struct* p, const cpumask_t* mask) {
+enum class Settled : unsigned char { Yes, AtNextSwitch };
+static Result<Settled> change_affinity(task_struct* p, const cpumask_t* mask) {
   const cpumask_t* valid = READ_ONCE(p->flags) & PF_KTHREAD ? cpu_online_mask : cpu_active_mask;
-  bool must_wait = false;
-  {
-    TaskRqGuard g(p);
-    if (cpumask_equal(&p->cpus_mask, mask)) return {};
-    if (dl_refuses_affinity(p, mask)) return fail(EBUSY);
-    if (!cpumask_intersects(valid, mask)) return fail(EINVAL);
-    update_rq_clock(g.r);
-    store_mask(p, mask);
-    if (cpumask_test_cpu(task_cpu(p), mask)) return {};
-    if (task_current(g.r, p)) {
-      g.r->push_curr = true;
-      resched_curr(g.r);
-      must_wait = true;
-    } else if (task_on_rq_queued(p)) {
-      cpumask_t there;
-      cpumask_and(&there, valid, mask);
-      move_queued_task(g.r, p, cpumask_first(&there));
-    }
+  TaskRqGuard g(p);
+  if (cpumask_equal(&p->cpus_mask, mask)) return Settled::Yes;
+  if (dl_refuses_affinity(p, mask)) return fail(EBUSY);
+  if (!cpumask_intersects(valid, mask)) return fail(EINVAL);
+  update_rq_clock(g.r);
+  store_mask(p, mask);
+  if (cpumask_test_cpu(task_cpu(p), mask)) return Settled::Yes;
+  if (task_current(g.r, p)) {
+    g.r->push_curr = true;
+    resched_curr(g.r);
+    return Settled::AtNextSwitch;
   }
-  if (must_wait) wait_until_allowed(p);
+  if (task_on_rq_queued(p)) {
+    cpumask_t there;
+    cpumask_and(&there, valid, mask);
+    move_queued_task(g.r, p, cpumask_first(&there));
+  }
+  return Settled::Yes;
+}
+
+Result<void> set_cpus_allowed_ptr(task_struct* p, const cpumask_t* mask) {
+  if (TRY(change_affinity(p, mask)) == Settled::AtNextSwitch) wait_until_allowed(p);
+  return {};
+}
+Result<void> set_cpus_allowed_nowait(task_struct* p, const cpumask_t* mask) {
+  TRY(change_affinity(p, mask));
   return {};
 }
 

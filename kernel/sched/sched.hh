@@ -28,7 +28,9 @@ void wake_up_new_task(task_struct* child);
 void sched_exec();
 void init_idle(task_struct* idle, unsigned cpu);
 
-Result<void> set_cpus_allowed_ptr(task_struct* p, const cpumask_t* mask);  // may sleep; EINVAL
+Result<void> set_cpus_allowed_ptr(task_struct* p, const cpumask_t* mask);  // may sleep; EINVAL, EBUSY
+// The same, but p may still run where it may not when this returns; it leaves at its next switch, which has been asked for.
+Result<void> set_cpus_allowed_nowait(task_struct* p, const cpumask_t* mask);
 u64 task_sched_runtime(task_struct* p);  // ns, includes the running slice
 // CPU time in ns: what the ticks saw, and the precise run time.
 struct TaskTimes {

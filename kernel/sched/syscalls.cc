@@ -6,6 +6,7 @@
 #include <linux/minmax.h>
 #include <linux/rcupdate.h>
 
+#include "kernel/cgroup/cpuset.hh"
 #include "kernel/cred/cred.hh"
 #include "kernel/cred/user_namespace.hh"
 #include "kernel/pid/pid.hh"
@@ -232,8 +233,16 @@ SYSCALL_DEFINE3(sched_setaffinity, pid_t, pid, unsigned, len, const unsigned lon
   const cred *mine = current_cred(), *theirs = READ_ONCE(p->real_cred);
   bool owner = uid_eq(mine->euid, theirs->euid) || uid_eq(mine->euid, theirs->uid);
   if (!owner && !ns_capable(theirs->user_ns, CAP_SYS_NICE)) return -EPERM;
-  cpumask_and(&mask, &mask, cpu_possible_mask);
-  return to_abi(set_cpus_allowed_ptr(p.get(), &mask));
+  cpumask_t allowed, wanted;
+  for (;;) {
+    cpuset_cpus_allowed(p.get(), &allowed);
+    cpumask_and(&wanted, &mask, &allowed);
+    if (long err = to_abi(set_cpus_allowed_ptr(p.get(), &wanted))) return err;
+    // Its cpuset may have changed before our mask was there to be changed with it.
+    cpuset_cpus_allowed(p.get(), &allowed);
+    if (cpumask_subset(&wanted, &allowed)) return 0;
+    if (!cpumask_intersects(&wanted, &allowed)) cpumask_copy(&mask, &allowed);
+  }
 }
 
 // S-67.

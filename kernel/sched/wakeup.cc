@@ -3,6 +3,7 @@
 #include <linux/kernel.h>
 #include <linux/sched/wake_q.h>
 
+#include "kernel/cgroup/cpuset.hh"
 #include "kernel/entry/rseq.hh"
 #include "kernel/sched/check.hh"
 #include "kernel/sched/dl.hh"
@@ -21,11 +22,16 @@ __cold noinline static unsigned fallback_cpu(task_struct* p, unsigned cpu) {
   unsigned candidate;
   for_each_cpu(candidate, p->cpus_ptr)
     if (is_cpu_allowed(p, candidate)) return candidate;
+  // The cpuset's, if one of them is there; else all.
+  cpumask_t wider;
+  cpuset_cpus_allowed(p, &wider);
+  if (!cpumask_intersects(&wider, cpu_active_mask)) cpumask_copy(&wider, cpu_possible_mask);
   if (!(p->flags & PF_KTHREAD))
     pr_warn("process %d (%s) no longer affine to cpu%u\n", p->pid, p->comm, cpu);
-  cpumask_copy(&p->cpus_mask, cpu_possible_mask);
-  p->nr_cpus_allowed = num_possible_cpus();
-  return cpumask_first(cpu_online_mask);
+  cpumask_copy(&p->cpus_mask, &wider);
+  p->nr_cpus_allowed = cpumask_weight(&wider);
+  cpumask_and(&wider, &wider, cpu_active_mask);
+  return cpumask_empty(&wider) ? cpumask_first(cpu_online_mask) : cpumask_first(&wider);
 }
 
 // S-50. pi_lock held.

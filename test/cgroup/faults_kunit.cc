@@ -125,7 +125,7 @@ void refusals(kunit* test) {
   KUNIT_ASSERT_TRUE(test, mount_cgroup2());
   asked = cancelled = attached = 0;
   KUNIT_ASSERT_TRUE(test, cgroup_register_subsys(&refusing).has_value());
-  KUNIT_EXPECT_STREQ(test, cg_read("/cg/cgroup.controllers"), "cpu pids refusing\n");
+  KUNIT_EXPECT_STREQ(test, cg_read("/cg/cgroup.controllers"), "cpuset cpu pids refusing\n");
   KUNIT_EXPECT_EQ(test, cg_write("/cg/cgroup.subtree_control", "+pids +refusing"), 0);
   KUNIT_EXPECT_EQ(test, cg_mkdir("/cg/a"), 0);
   const pid_t pid = spawn(obey_signals);

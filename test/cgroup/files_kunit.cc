@@ -6,7 +6,7 @@ namespace {
 
 void what_is_there(kunit* test) {
   KUNIT_ASSERT_TRUE(test, mount_cgroup2());
-  KUNIT_EXPECT_STREQ(test, cg_read("/cg/cgroup.controllers"), "cpu pids\n");
+  KUNIT_EXPECT_STREQ(test, cg_read("/cg/cgroup.controllers"), "cpuset cpu pids\n");
   KUNIT_EXPECT_STREQ(test, cg_read("/cg/cgroup.subtree_control"), "");
   KUNIT_EXPECT_STREQ(test, cg_read("/cg/cgroup.stat"), "nr_descendants 0\nnr_dying_descendants 0\n");
   KUNIT_EXPECT_STREQ(test, cg_read("/cg/cgroup.max.depth"), "max\n");
