@@ -38,7 +38,7 @@ int random_fd(Random& r) { return r.one_in(10) ? (int)r.next() : r.one_in(6) ? 9
 
 long setns_block(Random& r) {
   u64 fd = (u64)random_fd(r);
-  u64 type = r.one_in(2) ? r.of(kFlags) & ~kLeftOut : r.one_in(2) ? 0 : random_flags(r);
+  u64 type = r.one_in(2) ? r.of(kFlags) : r.one_in(2) ? 0 : random_flags(r);
   return apart([=] { return call("setns", SYS_setns, fd, type); });
 }
 

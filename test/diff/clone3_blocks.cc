@@ -229,7 +229,6 @@ long clone3_block(Random& r) {
   const u64 faults = r.below(20);
   for (u64 n = faults < 6 ? 0 : faults < 15 ? 1 : faults < 19 ? 2 : 3; n; n--) add_fault(r, c);
   keep_caller_alive(c);
-  c.flags &= ~kLeftOut;
   put_in_memory(c);
   show("clone3: where", &c.where, 1);
   show("  size", &c.size, 1);

@@ -83,8 +83,6 @@ constexpr u64 kFlags[] = {0x100,      0x200,      0x400,      0x800,      0x1000
                           0x20000,    0x40000,    0x80000,    0x100000,   0x200000,   0x400000,   0x800000,    0x1000000,   0x2000000,
                           0x4000000,  0x8000000,  0x10000000, 0x20000000, 0x40000000, 0x80000000, 0x100000000, 0x200000000, 0x80};
 
-constexpr u64 kLeftOut = 0x08000000;  // CLONE_NEWIPC, which the image has not yet
-
 u64 random_flags(Random& r);
 u64 random_pointer(Random& r);
 

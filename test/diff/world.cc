@@ -27,7 +27,7 @@ u64 random_flags(Random& r) {
   if (r.one_in(4)) flags |= r.of(kFlags);
   if (r.one_in(20)) flags |= 1ull << r.below(64);
   if (r.one_in(200)) flags = r.next();
-  return flags & ~kLeftOut;
+  return flags;
 }
 
 u64 random_pointer(Random& r) {
