@@ -338,6 +338,27 @@ void exclusive_waiters(Run& run) {
   }).go_and_wait();
 }
 
+// spec 33 W-10: a waiter that leaves for a signal does not take another's wake-up along
+void exclusive_against_signal(Run& run) {
+  run.on(1, [](Run& r) {
+       listen_to_signals();
+       WRITE_ONCE(r.word2, 1);
+       const long ret = wait_event_interruptible_exclusive(r.wq, [&] { return atomic_add_unless(&r.count, -1, 0); }());
+       flush_signals(current);
+       if (ret) return;
+       atomic_inc(&r.count);  // it is the other's
+       wake_up(&r.wq);
+     }).on(2, [](Run& r) {
+       wait_event_interruptible_exclusive(r.wq, [&] { return atomic_add_unless(&r.count, -1, 0); }());
+     }).on(0, [](Run& r) {
+    while (!READ_ONCE(r.word2)) cpu_relax();
+    send_sig(SIGUSR1, r.task(0), 1);
+    race();
+    atomic_inc(&r.count);
+    wake_up(&r.wq);
+  }).go_and_wait();
+}
+
 // A time-out and the event at the same time.
 void timeout_against_wake(Run& run) {
   run.on(1, [](Run& r) { (void)wait_event_timeout(r.wq, READ_ONCE(r.word) == 1, 1); }).on(2, [](Run& r) {
@@ -482,6 +503,7 @@ constexpr Scenario kScenarios[] = {
     S(wait_event_against_wake, "wait_event, both ways"),
     S(waitqueue_active_against_wait, "a look at the queue without its lock"),
     S(exclusive_waiters, "two exclusive waiters, two wake-ups"),
+    S(exclusive_against_signal, "one of two exclusive waiters leaves for a signal"),
     S(timeout_against_wake, "a time-out against the event"),
     S(completion_on_the_stack, "a completion that is gone when its waiter returns"),
     S(two_completions, "two waiters, two completions"),

@@ -1,8 +1,9 @@
 // The explorer: runs each scenario under every schedule with at most so many deviations from "whoever runs goes on", then under random
 // ones. Each schedule is a world of its own, so that the line printed for a finding repeats it exactly.
-//   explore [--bound N] [--limit N] [--random N] [--seconds N] [--seed N] [--jobs N] [SCENARIO...]
+//   explore [--bound N] [--limit N] [--random N] [--seconds N] [--seed N] [--jobs N] [--first] [SCENARIO...]
 //   explore --replay SCENARIO:POINT=CPU,POINT=CPU... [--trace]
 // SPDX-License-Identifier: Apache-2.0
+#include <signal.h>
 #include <sys/personality.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -31,7 +32,7 @@ struct Settings {
   double seconds = 0;            // of a scenario at most; 0: as long as it takes
   unsigned long seed = 1;
   unsigned jobs = 1;
-  bool trace = false;
+  bool trace = false, first = false;
   std::vector<std::string> names;
   std::string replay;
 } settings;
@@ -59,6 +60,7 @@ class Explorer {
     options_.memory_mb = 8;
     options_.command_line = "kunit.enable=1 sched_check kunit.filter=" + name_;
     options_.switch_mean = 100000;
+    signal(SIGALRM, too_long);
   }
 
   // False: a finding, and this process is spent.
@@ -76,6 +78,9 @@ class Explorer {
   }
 
  private:
+  static constexpr unsigned kTooLong = 20;  // seconds; a schedule takes less than a millisecond
+  static inline const Explorer* running_;
+
   bool out_of_time() const { return settings.seconds > 0 && now() - began_ > settings.seconds; }
 
   bool once(const Schedule& s, unsigned long random) {
@@ -87,22 +92,37 @@ class Explorer {
     hosted_pilot.random_mean = 4 + random % 29;
     hosted_pilot.points = points;
     hosted_pilot.point_cap = kMaxPoints;
-    hosted_world::Outcome out = hosted_world::run(options_);
     runs_++;
+    running_ = this;
+    alarm(kTooLong);
+    hosted_world::Outcome out = hosted_world::run(options_);
+    alarm(0);
     if (hosted_pilot.point_count > longest_) longest_ = hosted_pilot.point_count;
     if (out.clean() && !hosted_pilot.diverged) return true;
     finding(out);
     return false;
   }
 
-  void finding(const hosted_world::Outcome& out) {
-    Schedule taken;
+  // A loop that nobody leaves, without any point in it.
+  static void too_long(int) {
+    printf("FINDING in %s after %lu schedules: does not end\nreplay: explore --replay %s:%s\n", running_->name_.c_str(), running_->runs_,
+           running_->name_.c_str(), text_of(running_->taken()).c_str());
+    fflush(stdout);
+    _exit(1);
+  }
+
+  Schedule taken() const {
+    Schedule s;
     for (unsigned i = 0; i < hosted_pilot.point_count; i++)
-      if (points[i].taken != points[i].usual) taken.push_back({i, points[i].taken});
+      if (points[i].taken != points[i].usual) s.push_back({i, points[i].taken});
+    return s;
+  }
+
+  void finding(const hosted_world::Outcome& out) {
     printf("FINDING in %s after %lu schedules: %s%s\n", name_.c_str(), runs_, hosted_world::end_name(out.result.how),
            hosted_pilot.diverged ? ", the schedule could not be followed" : "");
     printf("%s", out.console.size() > 4000 ? out.console.substr(out.console.size() - 4000).c_str() : out.console.c_str());
-    printf("replay: explore --replay %s:%s\n", name_.c_str(), text_of(taken).c_str());
+    printf("replay: explore --replay %s:%s\n", name_.c_str(), text_of(taken()).c_str());
   }
 
   // All schedules with exactly `left` deviations more than prefix; they are in the order of their points. Should there be too many:
@@ -188,6 +208,7 @@ int run_all() {
   };
   for (unsigned i : todo) {
     if (running == settings.jobs) reap();
+    if (bad && settings.first) break;
     fflush(stdout);
     if (fork() == 0) {
       const bool good = Explorer(i).all();
@@ -213,6 +234,7 @@ void read_arguments(int argc, char** argv) {
     else if (a == "--jobs") settings.jobs = static_cast<unsigned>(atoi(value()));
     else if (a == "--replay") settings.replay = value();
     else if (a == "--trace") settings.trace = true;
+    else if (a == "--first") settings.first = true;
     else settings.names.push_back(a);
   }
 }
