@@ -18,7 +18,9 @@ int normal_prio(const task_struct* p) {
   return rt_policy(p->policy) ? MAX_RT_PRIO - 1 - static_cast<int>(p->rt_priority) : p->static_prio;
 }
 const sched_class* class_of_prio(int prio) {
-  return dl_prio(prio) ? &dl_sched_class : rt_prio(prio) ? &rt_sched_class : &fair_sched_class;
+  if (dl_prio(prio)) return &dl_sched_class;
+  if (rt_prio(prio)) return &rt_sched_class;
+  return stand_in_for_fair ? stand_in_for_fair() : &fair_sched_class;
 }
 
 static load_weight weight_of(const task_struct* p) {

@@ -67,6 +67,8 @@ struct sched_class {
 };
 extern const sched_class dl_sched_class, rt_sched_class, fair_sched_class, idle_sched_class;
 // Best first. There is no stop class: what it would do to a running task its own CPU does at its next switch (migrate.cc).
+// A simulator's class in the place of the fair one, of the same rank (tools/schedlab); an image has none.
+const sched_class* stand_in_for_fair() __attribute__((weak));
 inline constexpr const sched_class* kSchedClasses[] = {&dl_sched_class, &rt_sched_class, &fair_sched_class, &idle_sched_class};
 
 struct SchedState {

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""usage: page_test.py SCHEDLAB: runs the examples, checks what must be true of the figures, and has a page drawn by a real browser."""
+# SPDX-License-Identifier: Apache-2.0
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+EXAMPLES = pathlib.Path(__file__).resolve().parent / "examples"
+BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
+
+
+def lab(schedlab: str, example: str, tmp: str, *options: str) -> list[dict]:
+    subprocess.run([schedlab, str(EXAMPLES / example), "--html", f"{tmp}/page.html", "--json", f"{tmp}/runs.json", *options], check=True)
+    return json.loads(pathlib.Path(f"{tmp}/runs.json").read_text(encoding="utf-8"))
+
+
+def task(run: dict, name: str) -> dict:
+    return next(t for t in run["tasks"] if t["name"] == name)
+
+
+def near(what: str, got: float, wanted: float, tolerance: float) -> None:
+    assert abs(got - wanted) <= tolerance, f"{what}: {got}, wanted {wanted} within {tolerance}"
+
+
+def check_sums(run: dict) -> None:
+    """What a task did adds up to the run, and what the CPUs did to what the tasks did."""
+    whole = run["seconds"] * 1e6
+    for t in run["tasks"]:
+        assert t["run"] + t["wait"] + t["block"] <= whole * 1.0001 + 10, t["name"]
+        near(t["name"] + " in windows", sum(t["series"]) * 1000, t["run"], whole / 1000)
+    near("busy", sum(c["busy"] for c in run["perCpu"]), sum(t["run"] for t in run["tasks"]), 100)
+
+
+def browser_draws(page: str, tmp: str, runs: int) -> None:
+    browser = next((b for b in BROWSERS if shutil.which(b)), None)
+    if not browser:
+        print("SKIPPED: no Chromium here to look at the page with")
+        return
+    options = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp}/profile", "--window-size=1400,1800",
+               "--virtual-time-budget=5000"]
+    dom = subprocess.run([*options, "--dump-dom", f"file://{page}"], capture_output=True, text=True, timeout=120, check=True).stdout
+    assert f'data-ready="{runs} runs drawn"' in dom, "the page's script did not come to its end"
+    assert dom.count("<canvas") >= 5 * runs, "panels are missing"
+    assert not re.search(r"\bNaN\b|undefined", re.sub(r"<script.*?</script>", "", dom, flags=re.S)), "a figure is not one"
+    subprocess.run([*options, f"--screenshot={tmp}/page.png", f"file://{page}"], capture_output=True, timeout=120, check=True)
+    assert pathlib.Path(f"{tmp}/page.png").stat().st_size > 50000, "the picture is empty"
+    print("the page was drawn in", browser)
+
+
+def main() -> int:
+    schedlab = str(pathlib.Path(sys.argv[1]).resolve())
+    with tempfile.TemporaryDirectory() as tmp:
+        for scheduler in ("cfs", "o1", "mlfq", "mlfq-basic"):
+            for example in ("desktop.json", "groups.json", "realtime.json"):
+                check_sums(lab(schedlab, example, tmp, "--scheduler", scheduler)[0])
+        run = lab(schedlab, "realtime.json", tmp)[0]
+        hogs = [task(run, name)["run"] for name in ("hog", "hog5", "hog10", "hog19")]
+        for hog, weight in zip(hogs, (1024, 335, 110, 15)):
+            near("share of a hog", hog / sum(hogs), weight / (1024 + 335 + 110 + 15), 0.02)
+        near("control", task(run, "control")["run"] / run["seconds"] / 1e6, 0.25, 0.01)
+        capped = [t["run"] for t in lab(schedlab, "groups.json", tmp)[0]["tasks"] if t["name"].startswith("capped")]
+        assert sum(capped) <= 10e6 * 0.5 * 1.05, "the held group ran more than half a CPU"
+        again = [lab(schedlab, "desktop.json", tmp, "--seed", "7") for _ in range(2)]
+        assert again[0] == again[1], "one seed, two results"
+        runs = lab(schedlab, "desktop.json", tmp, "--compare-scheduler", "o1")
+        assert len(runs) == 2 and runs[1]["scheduler"] == "O(1)"
+        page = f"{tmp}/page.html"
+        text = pathlib.Path(page).read_text(encoding="utf-8")
+        assert not re.search(r'(src|href)="?http', text), "the page wants the network"
+        browser_draws(page, tmp, 2)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
