@@ -23,8 +23,8 @@ class Converter:
         self.names: dict[int, str] = {}
         self.cpus: set[int] = set()
 
-    def slice(self, pid: int, tid: int, name: str, start: float, end: float, **args: object) -> None:
-        self.events.append({"name": name, "ph": "X", "pid": pid, "tid": tid, "ts": start, "dur": round(end - start, 3), "args": args})
+    def slice(self, track: int, tid: int, name: str, start: float, end: float, **args: object) -> None:
+        self.events.append({"name": name, "ph": "X", "pid": track, "tid": tid, "ts": start, "dur": round(end - start, 3), "args": args})
 
     def enter(self, pid: int, what: str, now: float) -> None:
         if pid in self.state:

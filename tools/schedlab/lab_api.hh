@@ -44,6 +44,7 @@ struct LabWorkload {
   unsigned long duration;  // ns
   unsigned long seed;
   LabScheduler scheduler;
+  int wants_text;  // each event as a line of Linux's trace text, too
 };
 
 enum class LabEventKind : int { Switch, Waking, Wakeup, Migrate, Exit, Start, End, Born };
@@ -60,4 +61,5 @@ extern "C" {
 extern const LabWorkload* lab_workload;  // set by the host before the run
 void lab_event(const LabEvent* e);       // provided by the host
 void lab_problem(const char* text);      // likewise
+void lab_text(const char* text, unsigned long size);
 }

@@ -230,7 +230,19 @@ long lab_main(unsigned long) {
 
 // ---- Tracepoints to the host --------------------------------------------------------------------------------------------
 
-void to_host(trace_export*, unsigned cpu, u64 time, const TraceCommon* common, size_t) {
+void text_to_host(unsigned cpu, u64 time, const TraceCommon* common, size_t size) {
+  static TraceCursor at;  // interrupts are off, and no CPU goes on meanwhile
+  static char line[kTraceLine];
+  at.cpu = cpu;
+  at.record.time = time;
+  memcpy(at.entry, common, size);
+  TraceText text{line, sizeof(line)};
+  trace_print_line(at, text);
+  lab_text(line, text.used);
+}
+
+void to_host(trace_export*, unsigned cpu, u64 time, const TraceCommon* common, size_t size) {
+  if (lab_workload->wants_text) text_to_host(cpu, time, common, size);
   const TraceEventInfo* info = trace_event_by_id(common->type);
   LabEvent e{time, LabEventKind::Switch, cpu, 0, 0, 0, 0};
   if (info == &trace_event_info(TraceEvent::SchedSwitch)) {

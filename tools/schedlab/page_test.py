@@ -35,6 +35,17 @@ def check_sums(run: dict) -> None:
     near("busy", sum(c["busy"] for c in run["perCpu"]), sum(t["run"] for t in run["tasks"]), 100)
 
 
+def check_perfetto(schedlab: str, tmp: str) -> None:
+    """The trace text as trace events: the slices of a task add up to what it ran."""
+    run = lab(schedlab, "realtime.json", tmp, "--seconds", "2", "--trace", f"{tmp}/trace.txt")[0]
+    tool = pathlib.Path(__file__).resolve().parents[1] / "trace2json.py"
+    text = subprocess.run([sys.executable, "-B", str(tool), f"{tmp}/trace.txt"], capture_output=True, text=True, check=True).stdout
+    events = json.loads(text)["traceEvents"]
+    slices = [e["dur"] for e in events if e["ph"] == "X" and e["pid"] == 1 and e["name"] == "sensor"]
+    near("sensor's slices", sum(slices), task(run, "sensor")["run"], 1000)
+    assert any(e["name"] == "sched_migrate_task" for e in events) and any(e["name"] == "thread_name" for e in events)
+
+
 def browser_draws(page: str, tmp: str, runs: int) -> None:
     browser = next((b for b in BROWSERS if shutil.which(b)), None)
     if not browser:
@@ -64,6 +75,7 @@ def main() -> int:
         near("control", task(run, "control")["run"] / run["seconds"] / 1e6, 0.25, 0.01)
         capped = [t["run"] for t in lab(schedlab, "groups.json", tmp)[0]["tasks"] if t["name"].startswith("capped")]
         assert sum(capped) <= 10e6 * 0.5 * 1.05, "the held group ran more than half a CPU"
+        check_perfetto(schedlab, tmp)
         again = [lab(schedlab, "desktop.json", tmp, "--seed", "7") for _ in range(2)]
         assert again[0] == again[1], "one seed, two results"
         runs = lab(schedlab, "desktop.json", tmp, "--compare-scheduler", "o1")

@@ -18,14 +18,16 @@ namespace {
 using namespace schedlab;
 
 Analysis* listening;
+std::ofstream trace_text;
 
 constexpr char kUsage[] =
     "usage: schedlab WORKLOAD.json [--cpus N] [--seconds S] [--scheduler cfs|o1|mlfq|mlfq-basic] [--seed N]\n"
     "                [--compare OTHER.json] [--compare-scheduler S] [--detail-from S] [--html out.html] [--json out.json]\n"
+    "                [--trace out.txt]: the first run as Linux's trace text, which tools/trace2json.py turns into Perfetto's\n"
     "--compare and --compare-scheduler make a second run, shown beside the first.\n";
 
 struct Arguments {
-  std::string first, second, html = "schedlab.html", json;
+  std::string first, second, html = "schedlab.html", json, trace;
   LabScheduler scheduler = LabScheduler::Cfs, second_scheduler = LabScheduler::Cfs;
   bool compares = false, second_scheduler_given = false;
   unsigned cpus = 4;
@@ -47,6 +49,7 @@ Arguments parse(int argc, char** argv) {
     else if (s == "--seed") a.seed = std::stoul(value());
     else if (s == "--html") a.html = value();
     else if (s == "--json") a.json = value();
+    else if (s == "--trace") a.trace = value();
     else if (s == "--scheduler") a.scheduler = scheduler_named(value());
     else if (s == "--compare-scheduler") a.second_scheduler = scheduler_named(value()), a.compares = a.second_scheduler_given = true;
     else if (s == "--compare") a.compares = true, (a.first.empty() ? a.first : a.second) = value();
@@ -72,7 +75,8 @@ std::string user_path(const std::string& path) {
 nlohmann::json run(const std::string& path, const Arguments& a, LabScheduler scheduler) {
   Workload w = read_workload(user_path(path));
   if (a.seconds > 0) w.seconds = a.seconds;
-  const LabWorkload view = w.view(a.seed, scheduler);
+  LabWorkload view = w.view(a.seed, scheduler);
+  view.wants_text = trace_text.is_open();
   Analysis analysis(w, a.cpus, a.detail_from);
   lab_workload = &view;
   lab_renew_schedulers();
@@ -115,11 +119,15 @@ extern "C" void lab_problem(const char* text) {
   if (listening) listening->problem(text);
 }
 
+extern "C" void lab_text(const char* text, unsigned long size) { trace_text.write(text, static_cast<std::streamsize>(size)); }
+
 int main(int argc, char** argv) {
   try {
     const Arguments a = parse(argc, argv);
     nlohmann::json runs = nlohmann::json::array();
+    if (!a.trace.empty()) trace_text.open(user_path(a.trace));
     runs.push_back(run(a.first, a, a.scheduler));
+    trace_text.close();
     if (a.compares) runs.push_back(run(a.second, a, a.second_scheduler));
     write(a.html, page_for(runs.dump()));
     if (!a.json.empty()) write(a.json, runs.dump(1));

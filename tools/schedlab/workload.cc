@@ -192,7 +192,7 @@ class Reader {
 LabWorkload Workload::view(unsigned long seed, LabScheduler scheduler) {
   return {tasks.data(), static_cast<unsigned>(tasks.size()), phases.data(), ops.data(), groups.data(),
           static_cast<unsigned>(groups.size()), nr_objects, 0, barrier_sizes.data(),
-          static_cast<unsigned long>(seconds * 1e9), seed, scheduler};
+          static_cast<unsigned long>(seconds * 1e9), seed, scheduler, 0};
 }
 
 Workload read_workload(const std::string& path) {
