@@ -110,6 +110,7 @@ void run_kunit_and_stop() {
 int kernel_init(void*) {
   wait_for_completion(&kthreadd_done);  // B-46
   smp_start_cpus();
+  sched_init_smp();
   spawn_ksoftirqd();
   system_state = SYSTEM_RUNNING;
   run_kunit_and_stop();

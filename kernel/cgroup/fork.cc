@@ -106,7 +106,7 @@ Result<void> cgroup_can_fork(task_struct* child, const kernel_clone_args& args, 
     f->cset = current->cgroups;
     get_css_set(f->cset);
   }
-  f->kill_seq = READ_ONCE(f->cset->dfl_cgrp->kill_seq);
+  f->kill_seq = __atomic_load_n(&f->cset->dfl_cgrp->kill_seq, __ATOMIC_ACQUIRE);
   Result<void> r;
   if (fault_here("a controller's refusal")) {
     r = fail(EAGAIN);

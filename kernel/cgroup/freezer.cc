@@ -152,16 +152,16 @@ void cgroup_freezer_offline(struct cgroup* c) {
 
 // ---- cgroup.kill ------------------------------------------------------------------------------------------------------------------
 
-// A child that is published but not in its set yet is not seen here: cgroup_post_fork() finds the number changed. The number
-// changes again at the end: a fork that read it in the middle, its parent not killed yet, may be published before that is.
+// A child that is published but not in its set yet is not seen here: cgroup_post_fork() finds the number changed. It
+// changes at the end: a fork that reads it before, its parent not killed yet, may be published before that is.
 void cgroup_kill(struct cgroup* top) {
   struct cgroup* c;
   for_each_descendant_pre(c, top) {
     IrqSpinGuard guard(css_set_lock);
-    WRITE_ONCE(c->kill_seq, c->kill_seq + 1);
     for_each_task_in(c, [](task_struct* t) {
       if (!is_kthread(t) && !(READ_ONCE(t->flags) & PF_EXITING)) do_send_sig_info(SIGKILL, SEND_SIG_NOINFO, t, PIDTYPE_TGID);
     });
-    WRITE_ONCE(c->kill_seq, c->kill_seq + 1);
+    // Pairs with the acquire in cgroup_can_fork(): a parent that reads the new number has its signal, and gives up.
+    __atomic_store_n(&c->kill_seq, c->kill_seq + 1, __ATOMIC_RELEASE);
   }
 }

@@ -217,6 +217,8 @@ void check_queued(const Where& w, const task_struct* p) {
 // p belongs to this CPU and is in no queue.
 void check_off_queue(const Where& w, const task_struct* p) {
   require(w, !p->se.on_rq && !p->rt.on_rq && !p->rt.on_list && RB_EMPTY_NODE(&p->dl.rb_node), "TASK-sleeper-not-queued", p->pid);
+  // On its way in by a remote wake-up its list node is that list's (spec 30 S-49).
+  if (READ_ONCE(p->__state) == TASK_WAKING) return;
   require(w, list_empty(&p->se.group_node), "TASK-sleeper-not-listed", p->pid);
   if (task_on_cpu(p) || somebody_owns(p)) return;
   require(w, READ_ONCE(p->__state) != TASK_RUNNING, "TASK-runnable-is-queued", p->pid);

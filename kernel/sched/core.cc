@@ -64,7 +64,7 @@ inline task_struct* pick_next_task(rq* r, task_struct* prev) {
   if (only_fair && r->cfs.nr_running) [[likely]]
     if (task_struct* p = fair_pick(r, prev)) [[likely]]
       return p;
-  if (!r->nr_running && newidle_pull(r)) return pick_next_task(r, prev);
+  if (!r->nr_running && newidle_balance(r)) return pick_next_task(r, prev);
   return pick_from_classes(r, prev);
 }
 
@@ -304,6 +304,9 @@ void resched_cpu(unsigned cpu) {
 
 // The sender has set the thread flag; here it is folded into this CPU's count (S-28).
 void scheduler_ipi() {
+  rq* r = this_rq();
+  if (READ_ONCE(r->wake_list)) wake_list_interrupt(r);
+  if (READ_ONCE(r->nohz_kick)) balance_ipi(r);
   if (test_thread_flag(TIF_NEED_RESCHED)) set_preempt_need_resched();
 }
 
@@ -317,6 +320,7 @@ void activate_task(rq* r, task_struct* p, int flags) {
   else
     p->sched_class->enqueue_task(r, p, flags);
   WRITE_ONCE(p->on_rq, TASK_ON_RQ_QUEUED);
+  note_overload(r);
 }
 
 // S-12: the store comes first, wakers rely on it.

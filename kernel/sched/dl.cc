@@ -5,6 +5,7 @@
 //   contending  in running_bw: it is queued, throttled, or asleep before its 0-lag time
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/sched/dl.hh"
+#include "kernel/sched/pelt.hh"
 
 #include <linux/kernel.h>
 
@@ -176,6 +177,7 @@ void update_curr_dl(rq* r) {
     p->se.sum_exec_runtime += d;
     e->runtime -= static_cast<s64>(e->flags & SCHED_FLAG_RECLAIM ? r->dl.bw.charge(d, *e) : d);
     rt_charge(r, d);
+    pelt::update_busy(r->avg_dl, r->clock, true);
   }
   if (e->throttled || !queued(e)) return;
   if (e->runtime <= 0 || e->yielded) throttle_curr(r, p);
@@ -227,16 +229,20 @@ void check_preempt_curr_dl(rq* r, task_struct* p, int) {
   if (queued(&p->dl) && dl::before(p->dl.deadline, r->curr->dl.deadline)) resched_curr(r);
 }
 
+void set_next_task_dl(rq* r, task_struct* p) {
+  p->se.exec_start = r->clock;
+  pelt::update_busy(r->avg_dl, r->clock, false);
+}
+
 task_struct* pick_next_task_dl(rq* r) {
   sched_dl_entity* e = r->dl.first();
   if (!e) return nullptr;
   task_struct* p = task_of_dl(e);
-  p->se.exec_start = r->clock;
+  set_next_task_dl(r, p);
   return p;
 }
 
 void put_prev_task_dl(rq* r, task_struct*) { update_curr_dl(r); }  // it stays in the tree (D-15)
-void set_next_task_dl(rq* r, task_struct* p) { p->se.exec_start = r->clock; }
 
 // D-17: away from a CPU whose task is at least as urgent.
 unsigned select_task_rq_dl(task_struct* p, unsigned cpu, int wake_flags) {

@@ -26,22 +26,6 @@ task_struct* pick_next_task_fair(rq* r) {
 void put_prev_task_fair(rq* r, task_struct* p) { put_prev_in_groups(r, p); }
 void set_next_task_fair(rq* r, task_struct* p) { set_next_in_groups(r, p); }
 
-// F-76 to F-78 in the simple form: all CPUs share one cache, and the mask of idle CPUs says at once who is free.
-unsigned select_task_rq_fair(task_struct* p, unsigned prev, int wake_flags) {
-  unsigned here = smp_processor_id();
-  unsigned long idle = READ_ONCE(sched_state->idle_cpus) & READ_ONCE(p->cpus_ptr->bits[0]) & READ_ONCE(cpu_active_mask->bits[0]);
-  if (!(wake_flags & WF_TTWU)) return idlest_cpu(p, here);  // fork, exec
-  if (idle >> prev & 1) return prev;
-  bool waker_leaves = (wake_flags & WF_SYNC) && READ_ONCE(this_rq()->nr_running) == 1;
-  if (waker_leaves && cpumask_test_cpu(here, p->cpus_ptr)) return here;
-  if (idle >> here & 1) return here;
-  if (idle) {
-    unsigned long above = idle & (~0ul << prev);  // from prev upwards, then around
-    return __builtin_ctzl(above ? above : idle);
-  }
-  return prev;
-}
-
 void task_tick_fair(rq* r, task_struct* p) {
   if (p->se.parent) [[unlikely]]
     return tick_in_groups(r, p);
@@ -70,7 +54,8 @@ void task_dead_fair(task_struct* p) { remove_entity_load_avg(&p->se); }
 
 // F-22: a task that sleeps while it leaves or joins the class, or its group, is absolute, and must be made relative, or back.
 bool vruntime_is_absolute(const task_struct* p) {
-  return !p->on_rq && p->se.sum_exec_runtime && READ_ONCE(p->__state) != TASK_WAKING;
+  // Others see a task WAKING only on the list of a CPU, which it may have been moved to (spec 30 S-49).
+  return !p->on_rq && p->se.sum_exec_runtime && !(READ_ONCE(p->__state) == TASK_WAKING && p->sched_remote_wakeup);
 }
 
 // What came into or left q is heard of further up at once, and its fading will be.

@@ -52,6 +52,8 @@ void yield_in_groups(rq* r, task_struct* p);
 void note_load_here(cfs_rq* q, rq* r);                  // onto the rq's list of queues with load
 void update_blocked_averages(rq* r);                    // ages what nobody runs
 
+unsigned select_task_rq_fair(task_struct* p, unsigned prev, int wake_flags);  // select.cc
+
 // ---- The steps ----------------------------------------------------------------------------------------------------
 
 inline void fair_enqueue(rq* r, task_struct* p, int flags) {

@@ -21,6 +21,8 @@ static rq* make_rq(unsigned cpu) {
   r->cpu = cpu;
   r->cfs.tun = &sched_state->tunables;
   r->cfs.cpu = cpu;
+  r->max_idle_balance_cost = sched_state->migration_cost;
+  r->avg_idle = 2 * sched_state->migration_cost;
   return r;
 }
 
@@ -33,6 +35,8 @@ void sched_init() {
   raw_spin_lock_init(&s.load_lock);
   raw_spin_lock_init(&s.dl_lock);
   mutex_init(&s.groups_lock);
+  mutex_init(&s.domains_lock);
+  s.overload = single_cpu();  // nobody looks at it there
   unsigned cpu;
   for_each_possible_cpu(cpu) {
     s.rqs[cpu] = make_rq(cpu);
@@ -63,6 +67,7 @@ void sched_exit(LeakReport& report) {
     if (!list_empty(&r->leaf_cfs_rqs)) report.finding("CPU %u: a group's queue is left", cpu);
     report.expect_zero("weight in a fair queue", static_cast<long>(r->cfs.load.weight));
     if (r->prev_mm) report.finding("CPU %u: an address space parked for dropping", cpu);  // C-95
+    if (r->wake_list) report.finding("CPU %u: tasks on the list of remote wake-ups", cpu);
     if (r->push_task) report.finding("CPU %u: a task on its way out", cpu);
     uninterruptible += r->nr_uninterruptible;
     iowait += atomic_read(&r->nr_iowait);
@@ -77,6 +82,7 @@ void sched_exit(LeakReport& report) {
     kfree(cpu_rq(cpu));
   }
   cpumask_clear(&__cpu_active_mask);
+  free_domains(sched_state->domains);
   sched_state.destroy();
 }
 

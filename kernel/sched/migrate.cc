@@ -61,7 +61,11 @@ static void wait_until_allowed(task_struct* p) {
     return;
   }
   // Its CPU has been sent an interrupt: mostly it is a matter of a moment.
-  for (int spins = 0; !cpumask_test_cpu(task_cpu(p), p->cpus_ptr) && (task_on_cpu(p) || READ_ONCE(p->on_rq)); spins++) {
+  auto settled = [p] {
+    return cpumask_test_cpu(task_cpu(p), p->cpus_ptr) ||
+           (!task_on_cpu(p) && !READ_ONCE(p->on_rq) && READ_ONCE(p->__state) != TASK_WAKING);
+  };
+  for (int spins = 0; !settled(); spins++) {
     if (spins < 1000)
       cpu_relax();
     else
@@ -89,6 +93,8 @@ static Result<Settled> change_affinity(task_struct* p, const cpumask_t* mask) {
     resched_curr(g.r);
     return Settled::AtNextSwitch;
   }
+  // The CPU that is taking it in sends it on (spec 30 S-49).
+  if (READ_ONCE(p->__state) == TASK_WAKING) return Settled::AtNextSwitch;
   if (task_on_rq_queued(p)) {
     cpumask_t there;
     cpumask_and(&there, valid, mask);
@@ -133,11 +139,12 @@ void wait_task_inactive(task_struct* p, unsigned match_state) {
     {
       TaskRqGuard g(p);
       trace_sched_wait_task(p);
-      running = task_current(g.r, p) || task_on_cpu(p);
+      running = task_current(g.r, p) || task_on_cpu(p) || READ_ONCE(p->__state) == TASK_WAKING;
       queued = p->on_rq;
       if (match_state && READ_ONCE(p->__state) != match_state) return;
     }
     if (!running && !queued) return;
+    if (running) cpu_relax();
     if (queued && !running) schedule_timeout_uninterruptible(1);
   }
 }

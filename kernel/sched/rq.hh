@@ -10,6 +10,7 @@
 #include "arch/contract/arch.hh"
 #include "kernel/sched/cfs_queue.hh"
 #include "kernel/sched/dl_queue.hh"
+#include "kernel/sched/domains.hh"
 #include "kernel/sched/rt_bandwidth.hh"
 #include "kernel/sched/rt_queue.hh"
 #include "kernel/sched/sched.hh"
@@ -39,7 +40,17 @@ struct alignas(64) rq {
   rt_rq rt;                   // while throttled its tasks are not counted in nr_running
   RtBandwidth rt_bandwidth;
   hrtimer rt_period_timer;    // started when throttled: this CPU may have nothing else to wake it
-  unsigned long next_balance = 0;  // jiffies
+  // Balancing (balance.cc, select.cc).
+  DomainSet::PerCpu* dom = nullptr;  // this CPU's domains; null: not built yet. Replaced as a whole, readers keep preemption off
+  unsigned long next_balance = 0;  // jiffies; this CPU, or who balances for it
+  u64 idle_stamp = 0;         // when it ran dry; 0: somebody has been woken here since
+  u64 avg_idle = 0, max_idle_balance_cost = 0;  // ns (F-74)
+  unsigned long capacity = kCpuCapacity;  // what real-time and deadline work leave; read without the lock
+  sched_avg avg_rt{}, avg_dl{};  // how busy those kept it lately
+  bool nohz_kick = false;     // this idle CPU is to balance for all idle ones
+  // Remote wake-ups (S-49): tasks in state WAKING, the last one first, by se.group_node.next. Pushed without the lock.
+  list_head* wake_list = nullptr;
+  bool ttwu_pending = false;
   // Ticks that found a task here, in ns. Written by this CPU's tick, read by anybody.
   u64 user_time = 0, system_time = 0, online_since = 0;
 };
@@ -82,6 +93,13 @@ struct SchedState {
   dl::Admission dl_admitted;
   list_head dl_inactive{&dl_inactive, &dl_inactive};  // sched_dl_entity::inactive_node: their inactive_timer runs
   unsigned rr_slice;             // jiffies
+  DomainSet* domains = nullptr;  // see rq::dom
+  mutex domains_lock;            // building and replacing them
+  bool overload = false;         // some CPU may have more than one task (F-74); set at wake-ups, cleared by balancing
+  unsigned char serialize = 0;   // SD_SERIALIZE domains: one balances at a time
+  unsigned long nohz_next_balance = 0;  // jiffies: when an idle CPU is kicked at the earliest. A hint
+  u64 migration_cost = 500'000;  // ns; ~0: always hot, 0: never (F-71)
+  unsigned nr_migrate = 32;      // tasks looked at in one go
   unsigned long next_blocked_update = 0;  // jiffies: when a busy CPU lets the load of idle ones fade. A hint, raced for
   mutex groups_lock;             // the tree of task groups, their shares
   list_head groups{&groups, &groups};  // those below the root
@@ -145,9 +163,43 @@ bool double_lock_rq(rq* this_rq, rq* other);
 void push_away(rq* from, task_struct* p);          // p is MIGRATING, not running, no rq lock held, interrupts off
 void pull_task(rq* from, task_struct* p, rq* to);  // both locked; p queued on from, not running
 void move_queued_task(rq* from, task_struct* p, unsigned to);  // from locked on entry and exit, may be dropped between
-bool newidle_pull(rq* r);                          // rq lock held, may be dropped; true: something is runnable now
-void balance_tick(rq* r);                          // rq lock held, may be dropped
-unsigned idlest_cpu(const task_struct* p, unsigned prefer);
+bool newidle_balance(rq* r);                       // rq lock held, dropped for a while; true: something is runnable now
+void balance_tick(rq* r);                          // hard interrupt, no lock
+void balance_ipi(rq* r);                           // hard interrupt, no lock: somebody may want this idle CPU to balance
+int load_balance(rq* r, sched_domain* sd, IdleType idle, bool* go_on);  // r for sd's CPU; no lock. How many tasks moved
+unsigned long task_h_load(task_struct* p);         // its rq locked, or as a hint
+void wake_list_interrupt(rq* r);                   // hard interrupt or interrupts off: activates what was woken from afar
+Result<void> rebuild_sched_domains(unsigned long cpus);  // may sleep
+void update_busy_averages(rq* r);                  // those of real-time and deadline work; rq locked
+
+inline bool shares_cache(unsigned a, unsigned b) {
+  const DomainSet::PerCpu* d = READ_ONCE(cpu_rq(a)->dom);
+  return a == b || (d && d->cache_span >> b & 1);
+}
+inline sched_domain* lowest_domain(unsigned cpu) {
+  const DomainSet::PerCpu* d = READ_ONCE(cpu_rq(cpu)->dom);
+  return d ? d->lowest : nullptr;
+}
+// Nobody runs there, waits there, or is about to (section 6.4 of spec 30). A hint.
+inline bool idle_cpu(unsigned cpu) {
+  const rq* r = cpu_rq(cpu);
+  return READ_ONCE(sched_state->idle_cpus) >> cpu & 1 && !READ_ONCE(r->nr_running) && !READ_ONCE(r->ttwu_pending);
+}
+inline bool sched_idle_cpu(unsigned cpu) {
+  const rq* r = cpu_rq(cpu);
+  const unsigned n = READ_ONCE(r->nr_running);
+  return n && n == READ_ONCE(r->cfs.idle_h_nr_running);
+}
+inline unsigned long cpu_load(const rq* r) { return READ_ONCE(r->cfs.avg.load_avg); }
+inline unsigned long cpu_util(const rq* r) {  // section 7.8
+  const unsigned long util = READ_ONCE(r->cfs.avg.util_avg), estimated = READ_ONCE(r->cfs.avg.util_est.enqueued);
+  const unsigned long most = util > estimated ? util : estimated;
+  return most < kCpuCapacity ? most : kCpuCapacity;
+}
+// A CPU has got work: others may find something to pull (F-74). rq lock held.
+inline void note_overload(const rq* r) {
+  if (!READ_ONCE(sched_state->overload) && r->nr_running > 1) [[unlikely]] WRITE_ONCE(sched_state->overload, true);
+}
 void load_average_tick();
 void rt_charge(rq* r, u64 ns);  // deadline tasks' time counts against the real-time share
 void rt_pull(rq* r);

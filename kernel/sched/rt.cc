@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/kernel.h>
 
+#include "kernel/sched/pelt.hh"
 #include "kernel/sched/rq.hh"
 
 namespace {
@@ -54,6 +55,7 @@ void update_curr_rt(rq* r) {
   if (static_cast<s64>(d) <= 0) return;
   p->se.exec_start = r->clock;
   p->se.sum_exec_runtime += d;
+  pelt::update_busy(r->avg_rt, r->clock, true);
   if (r->rt_bandwidth.charge(d, r->clock)) throttle(r);
 }
 
@@ -87,16 +89,20 @@ void check_preempt_curr_rt(rq* r, task_struct* p, int) {
   if (p->prio < r->curr->prio && !r->rt_bandwidth.throttled) resched_curr(r);
 }
 
+void set_next_task_rt(rq* r, task_struct* p) {
+  p->se.exec_start = r->clock;
+  pelt::update_busy(r->avg_rt, r->clock, false);
+}
+
 task_struct* pick_next_task_rt(rq* r) {
   sched_rt_entity* e = r->rt_bandwidth.throttled ? nullptr : r->rt.first();
   if (!e) return nullptr;
   task_struct* p = task_of_rt(e);
-  p->se.exec_start = r->clock;
+  set_next_task_rt(r, p);
   return p;
 }
 
 void put_prev_task_rt(rq* r, task_struct*) { update_curr_rt(r); }  // it stays on its list
-void set_next_task_rt(rq* r, task_struct* p) { p->se.exec_start = r->clock; }
 
 // R-20 in the simple form: away from a CPU whose task is at least as urgent, to the one that runs the least urgent work.
 unsigned select_task_rq_rt(task_struct* p, unsigned cpu, int) {

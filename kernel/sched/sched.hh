@@ -26,6 +26,7 @@ void sched_cgroup_fork(task_struct* child);
 void sched_post_fork(task_struct* child);
 void wake_up_new_task(task_struct* child);
 void sched_exec();
+void sched_init_smp();  // all CPUs are up; task context
 void init_idle(task_struct* idle, unsigned cpu);
 
 Result<void> set_cpus_allowed_ptr(task_struct* p, const cpumask_t* mask);  // may sleep; EINVAL, EBUSY

@@ -1,6 +1,7 @@
 // Waking tasks: sleeping ones, new ones, and where they go. Spec 30 sections 6 and 7, 22 section 15.2.
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/kernel.h>
+#include <linux/minmax.h>
 #include <linux/sched/wake_q.h>
 
 #include "kernel/cgroup/cpuset.hh"
@@ -103,23 +104,61 @@ bool wake_queued(task_struct* p, int wake_flags) {
   return queued;
 }
 
-// Rule 9. pi_lock held, p is in no queue and on no CPU, and its CPU is chosen.
-void wake_asleep(task_struct* p, int wake_flags) {
-  rq* r = task_rq(p);
-  raw_spin_lock(&r->lock);
-  update_rq_clock(r);
+// How long this CPU has been idle now that somebody is woken here. rq lock held.
+noinline void update_avg_idle(rq* r) {
+  const s64 gap = static_cast<s64>(r->clock - r->idle_stamp) - static_cast<s64>(r->avg_idle);
+  r->avg_idle = min(static_cast<u64>(static_cast<s64>(r->avg_idle) + gap / 8), 2 * r->max_idle_balance_cost);
+  r->idle_stamp = 0;
+}
+
+// Rule 9, under the lock of the chosen CPU's queue; p is in no queue and on no CPU.
+[[gnu::always_inline]] inline void activate_woken(rq* r, task_struct* p, int wake_flags) {
   if (p->sched_contributes_to_load) WRITE_ONCE(r->nr_uninterruptible, r->nr_uninterruptible - 1);
   activate_task(r, p, ENQUEUE_WAKEUP | ENQUEUE_NOCLOCK | (wake_flags & WF_MIGRATED ? ENQUEUE_MIGRATED : 0));
   check_preempt_curr(r, p, wake_flags);
   WRITE_ONCE(p->__state, TASK_RUNNING);
-  sched_check_rq(r, sched_check::When::Wake);
   trace_sched_wakeup(p);
-  bool rt_waits = r->rt.nr_running > 1 || r->dl.nr_running > 1;
+  if (r->idle_stamp) update_avg_idle(r);
+}
+
+bool urgent_waits(const rq* r) { return r->rt.nr_running > 1 || r->dl.nr_running > 1; }
+void kick_for_urgent(rq* r) {
+  dl_kick(r);
+  rt_kick(r);
+}
+
+// pi_lock held.
+void wake_asleep(task_struct* p, int wake_flags) {
+  rq* r = task_rq(p);
+  raw_spin_lock(&r->lock);
+  update_rq_clock(r);
+  activate_woken(r, p, wake_flags);
+  sched_check_rq(r, sched_check::When::Wake);
+  const bool waits = urgent_waits(r);
   raw_spin_unlock(&r->lock);
-  if (rt_waits) [[unlikely]] {
-    dl_kick(r);
-    rt_kick(r);
-  }
+  if (waits) [[unlikely]]
+    kick_for_urgent(r);
+}
+
+// S-48: better to let that CPU take p in than to fetch its queue over here. Only fair tasks: an urgent one on its way would be
+// seen by nobody who looks for the CPU with the least urgent work.
+noinline bool wakes_remotely(const task_struct* p, unsigned cpu) {
+  if (p->sched_class != &fair_sched_class) [[unlikely]] return false;
+  const unsigned here = smp_processor_id();
+  if (cpu == here || !cpumask_test_cpu(cpu, cpu_active_mask) || !cpumask_test_cpu(cpu, p->cpus_ptr)) return false;
+  return !shares_cache(here, cpu) || !READ_ONCE(cpu_rq(cpu)->nr_running);
+}
+
+// S-49. pi_lock held, p WAKING on that CPU.
+noinline void push_to_wake_list(task_struct* p, unsigned cpu, int wake_flags) {
+  rq* r = cpu_rq(cpu);
+  p->sched_remote_wakeup = (wake_flags & WF_MIGRATED) != 0;
+  WRITE_ONCE(r->ttwu_pending, true);
+  list_head* node = &p->se.group_node;
+  list_head* first = READ_ONCE(r->wake_list);
+  do WRITE_ONCE(node->next, first);
+  while (!__atomic_compare_exchange_n(&r->wake_list, &first, node, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+  if (!first) arch::send_ipi(cpu, arch::Ipi::Reschedule);
 }
 
 // Rules 3 to 9. pi_lock held.
@@ -135,19 +174,68 @@ int wake_locked(task_struct* p, unsigned state, int wake_flags) {
   // S-42, S-43: on_rq before on_cpu, and our store of the state after p's own CPU has read it.
   smp_rmb();
   WRITE_ONCE(p->__state, TASK_WAKING);
-  // Pairs with the release in finish_task_switch (S-44). No deadlock: that CPU needs nothing that we hold.
-  while (smp_load_acquire(&p->on_cpu)) cpu_relax();
   if (p->in_iowait) atomic_dec(&task_rq(p)->nr_iowait);
+  // Rule 6. Pairs with the release in finish_task_switch (S-44). No deadlock: that CPU needs nothing that we hold.
+  if (smp_load_acquire(&p->on_cpu)) [[unlikely]] {
+    if (wakes_remotely(p, task_cpu(p))) return push_to_wake_list(p, task_cpu(p), wake_flags), 1;
+    while (smp_load_acquire(&p->on_cpu)) cpu_relax();
+  }
   unsigned cpu = select_task_rq(p, p->wake_cpu, wake_flags | WF_TTWU);
   if (cpu != task_cpu(p)) {
     wake_flags |= WF_MIGRATED;
     set_task_cpu(p, cpu);
   }
-  wake_asleep(p, wake_flags);
+  if (!single_cpu() && wakes_remotely(p, cpu))
+    push_to_wake_list(p, cpu, wake_flags);
+  else
+    wake_asleep(p, wake_flags);
   return 1;
 }
 
 }  // namespace
+
+namespace {
+
+list_head* reversed(list_head* first) {
+  list_head* in_order = nullptr;
+  while (first) {
+    list_head* next = first->next;
+    first->next = in_order;
+    in_order = first;
+    first = next;
+  }
+  return in_order;
+}
+
+// r locked; dropped if p's affinity changed while it was on the list.
+noinline void take_in(rq* r, task_struct* p) {
+  INIT_LIST_HEAD(&p->se.group_node);
+  while (smp_load_acquire(&p->on_cpu)) cpu_relax();
+  activate_woken(r, p, p->sched_remote_wakeup ? WF_MIGRATED : 0);
+  if (is_cpu_allowed(p, r->cpu)) [[likely]] return;
+  cpumask_t there;
+  if (cpumask_and(&there, p->cpus_ptr, cpu_active_mask)) move_queued_task(r, p, cpumask_first(&there));
+}
+
+}  // namespace
+
+// S-49: in the order of pushing; the CPU does not count as idle before all are queued.
+void wake_list_interrupt(rq* r) {
+  unsigned long flags;
+  raw_spin_lock_irqsave(&r->lock, flags);
+  update_rq_clock(r);
+  list_head* next;
+  for (list_head* node = reversed(__atomic_exchange_n(&r->wake_list, nullptr, __ATOMIC_SEQ_CST)); node; node = next) {
+    next = node->next;
+    take_in(r, container_of(node, task_struct, se.group_node));
+  }
+  WRITE_ONCE(r->ttwu_pending, false);
+  sched_check_rq(r, sched_check::When::Wake);
+  const bool waits = urgent_waits(r);
+  raw_spin_unlock_irqrestore(&r->lock, flags);
+  if (waits) [[unlikely]]
+    kick_for_urgent(r);
+}
 
 // A full barrier before p's state is read, whether or not p is woken (S-37).
 int try_to_wake_up(task_struct* p, unsigned state, int wake_flags) {
