@@ -45,7 +45,7 @@ Choice choose_victim(unsigned long totalpages) {
   RcuReadGuard rcu;
   task_struct* p;
   for_each_process(p) {
-    if ((p->flags & PF_KTHREAD) || is_global_init(p)) continue;
+    if ((data_race(p->flags) & PF_KTHREAD) || is_global_init(p)) continue;
     if (is_dying_victim(p)) {  // M-85
       c.wait = true;
       break;
@@ -66,7 +66,7 @@ void kill_sharers(mm_struct* mm) {
   RcuReadGuard rcu;
   task_struct* p;
   for_each_process(p) {
-    if (READ_ONCE(p->mm) != mm || (p->flags & PF_KTHREAD) || is_global_init(p)) continue;
+    if (READ_ONCE(p->mm) != mm || (data_race(p->flags) & PF_KTHREAD) || is_global_init(p)) continue;
     do_send_sig_info(SIGKILL, SEND_SIG_PRIV, p, PIDTYPE_TGID);
   }
 }
@@ -97,7 +97,7 @@ unsigned long try_to_free_pages(unsigned, gfp_t) { return pgtable_caches_shrink(
 
 // M-84
 long oom_badness(task_struct* p, unsigned long totalpages) {
-  if (is_global_init(p) || (p->flags & PF_KTHREAD)) return kNever;
+  if (is_global_init(p) || (data_race(p->flags) & PF_KTHREAD)) return kNever;
   int adj = p->signal->oom_score_adj;
   task_struct* t = find_lock_task_mm(p);
   if (!t) return kNever;

@@ -49,7 +49,10 @@ long make_address_space() {
 // First code of the new process, still in the kernel; returning goes to user mode.
 int begin_program(void* p) {
   auto* launch = static_cast<Launch*>(p);
-  flush_signal_handlers(current, 1);  // kernel threads ignore everything
+  {
+    IrqSpinGuard siglock(current->sighand->siglock);
+    flush_signal_handlers(current, 1);  // kernel threads ignore everything
+  }
   const long error = launch->error = make_address_space();
   if (!error) {
     pt_regs* regs = task_pt_regs(current);

@@ -45,7 +45,7 @@ int end_others(task_struct* self) {
   int n = 0;
   task_struct* t;
   for_each_thread(self, t) {
-    if (t == self || (READ_ONCE(t->flags) & PF_POSTCOREDUMP) || READ_ONCE(t->exit_state)) continue;
+    if (t == self || (data_race(t->flags) & PF_POSTCOREDUMP) || READ_ONCE(t->exit_state)) continue;
     task_clear_jobctl_pending(t, JOBCTL_PENDING_MASK);
     sigaddset(&t->pending.signal, SIGKILL);
     signal_wake_up(t, Wake::Fatal);

@@ -74,6 +74,7 @@ int dequeue(SignalFd* s, kernel_siginfo* info) {
 }
 
 bool any_wanted(SignalFd* s) {
+  IrqSpinGuard g(current->sighand->siglock);
   return (current->pending.signal.sig[0] | current->signal->shared_pending.signal.sig[0]) & ~s->unwanted.sig[0];
 }
 

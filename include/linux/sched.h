@@ -136,9 +136,10 @@ struct sched_dl_entity {
 	u64 deadline; /* of this instance, on the rq's clock */
 	u64 admitted_bw; /* what the root domain set aside for it; SchedState::dl_lock */
 	unsigned flags;
-	/* The last two: its bandwidth is in this_bw and in running_bw of its CPU. */
-	unsigned throttled : 1, yielded : 1, overrun : 1, counted : 1, contending : 1;
+	/* rq->lock. counted, contending: its bandwidth is in this_bw, in running_bw of its CPU. */
+	unsigned throttled : 1, yielded : 1, counted : 1, contending : 1;
 	unsigned boosted : 1; /* dl_runtime to dl_density are a donor's (D-20); the task's own lie here */
+	unsigned char overrun; /* SIGXCPU is owed: its CPU's tick takes it without the lock */
 	struct { u64 runtime, deadline, period, density; } own;
 	struct list_head inactive_node;
 	struct hrtimer dl_timer, inactive_timer;

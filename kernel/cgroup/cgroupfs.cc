@@ -351,7 +351,7 @@ Result<void> css_populate_dir(cgroup_subsys_state* css) {
 void css_clear_dir(cgroup_subsys_state* css) {
   struct cgroup* c = css->cgroup;
   if (css->flags & CSS_VISIBLE) remove_files(c->dir, css);
-  css->flags &= ~CSS_VISIBLE;
+  WRITE_ONCE(css->flags, css->flags & ~CSS_VISIBLE);
 }
 
 void cgroup_forget_dir(struct cgroup* c) { dput(std::exchange(c->dir, nullptr)); }

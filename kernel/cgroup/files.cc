@@ -67,7 +67,7 @@ Result<task_struct*> task_to_move(const char* text, Move what) {
     put_task_struct(t);
     t = leader;
   }
-  if (data_race(t->no_cgroup_migration) || (READ_ONCE(t->flags) & PF_NO_SETAFFINITY)) {
+  if (data_race(t->no_cgroup_migration) || (data_race(t->flags) & PF_NO_SETAFFINITY)) {
     put_task_struct(t);
     return fail(EINVAL);
   }

@@ -10,7 +10,7 @@
 
 namespace {
 
-bool is_kthread(const task_struct* t) { return READ_ONCE(t->flags) & PF_KTHREAD; }
+bool is_kthread(const task_struct* t) { return data_race(t->flags) & PF_KTHREAD; }
 
 int count_tasks(const struct cgroup* c) {
   int n = 0;
@@ -159,7 +159,7 @@ void cgroup_kill(struct cgroup* top) {
   for_each_descendant_pre(c, top) {
     IrqSpinGuard guard(css_set_lock);
     for_each_task_in(c, [](task_struct* t) {
-      if (!is_kthread(t) && !(READ_ONCE(t->flags) & PF_EXITING)) do_send_sig_info(SIGKILL, SEND_SIG_NOINFO, t, PIDTYPE_TGID);
+      if (!is_kthread(t) && !(data_race(t->flags) & PF_EXITING)) do_send_sig_info(SIGKILL, SEND_SIG_NOINFO, t, PIDTYPE_TGID);
     });
     // Pairs with the acquire in cgroup_can_fork(): a parent that reads the new number has its signal, and gives up.
     __atomic_store_n(&c->kill_seq, c->kill_seq + 1, __ATOMIC_RELEASE);

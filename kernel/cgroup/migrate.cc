@@ -102,7 +102,7 @@ Result<void> Migration::prepare(struct cgroup* to) {
 }
 
 void Migration::add_task(task_struct* t) {
-  if ((READ_ONCE(t->flags) & PF_EXITING) || list_empty(&t->cg_list)) return;
+  if ((data_race(t->flags) & PF_EXITING) || list_empty(&t->cg_list)) return;
   css_set* src = t->cgroups;
   if (!src->mg_dst) return;
   list_move_tail(&t->cg_list, &src->mg_tasks);
@@ -206,7 +206,7 @@ Result<void> cgroup_attach_task(struct cgroup* dst, task_struct* leader, Move wh
   {
     IrqSpinGuard guard(css_set_lock);
     for_each_moving(leader, what, [&](task_struct* t) {
-      if (!list_empty(&t->cg_list) && !(READ_ONCE(t->flags) & PF_EXITING)) m.add_source(t->cgroups);
+      if (!list_empty(&t->cg_list) && !(data_race(t->flags) & PF_EXITING)) m.add_source(t->cgroups);
     });
   }
   TRY(m.prepare(dst));

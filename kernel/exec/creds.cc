@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/sched.h>
 
+#include "fs/vfs/vfs.hh"
 #include "kernel/cred/cred.hh"
 #include "kernel/cred/user_namespace.hh"
 #include "kernel/exec/exec.hh"
@@ -53,11 +54,25 @@ bool apply_capabilities(struct cred* n, const struct cred* old, bool setid) {
 
 }  // namespace
 
-unsigned bprm_unsafe_bits() {
-  unsigned bits = current->no_new_privs ? kUnsafeNoNewPrivs : 0;
-  if (current->ptrace) bits |= kUnsafePtrace;
-  if (READ_ONCE(current->fs->users) > current->signal->nr_threads) bits |= kUnsafeShare;
-  return bits;
+void judge_safety(linux_binprm* b) {
+  b->unsafe = current->no_new_privs ? kUnsafeNoNewPrivs : 0;
+  if (data_race(current->ptrace)) b->unsafe |= kUnsafePtrace;
+  fs_struct* fs = current->fs;
+  SpinGuard guard(fs->lock);
+  // A thread that comes is among the users before it is in the list, one that goes has let go of fs before it is no user any more: a
+  // look in between finds a stranger too many, never one too few.
+  int ours = 0;
+  {
+    RcuReadGuard rcu;
+    task_struct* t;
+    for_each_thread(current, t) ours += READ_ONCE(t->fs) == fs;
+  }
+  if (fs->users > ours) {
+    b->unsafe |= kUnsafeShare;
+  } else {
+    fs->in_exec = 1;  // nobody else comes to share it until the exec has ended
+    b->in_exec_set = true;
+  }
 }
 
 namespace {

@@ -133,12 +133,7 @@ Result<void> prepare_creds_of(linux_binprm* b) {
   b->guarded = true;
   b->cred = prepare_creds();
   if (!b->cred) return fail(ENOMEM);
-  b->unsafe = bprm_unsafe_bits();
-  SpinGuard guard(current->fs->lock);
-  if (current->fs->users <= current->signal->nr_threads) {  // not shared outside of the group
-    current->fs->in_exec = 1;
-    b->in_exec_set = true;
-  }
+  judge_safety(b);
   return {};
 }
 

@@ -74,7 +74,9 @@ extern const linux_binfmt script_format, elf_format;
 
 // What file credentials do to bprm->cred (section 8); EPERM.
 Result<void> bprm_creds_from_file(linux_binprm* bprm);
-unsigned bprm_unsafe_bits();
+// Why they may have to be refused: tracers, no_new_privs, somebody outside of the group who shares the directory. If nobody shares it,
+// nobody will until the exec has ended.
+void judge_safety(linux_binprm* bprm);
 
 // Kills the other threads; the caller becomes the leader (section 9). May sleep. EAGAIN: the group is ending anyway.
 Result<void> de_thread();

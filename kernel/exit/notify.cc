@@ -63,7 +63,7 @@ void check_orphaned_pgrp(task_struct* p, task_struct* parent, const task_struct*
 
 task_struct* live_thread(task_struct* p) {
   task_struct* t;
-  for_each_thread(p, t) if (!(READ_ONCE(t->flags) & PF_EXITING)) return t;
+  for_each_thread(p, t) if (!(data_race(t->flags) & PF_EXITING)) return t;
   return nullptr;
 }
 
@@ -92,9 +92,9 @@ task_struct* find_new_parent(task_struct* father) {
 void adopt_threads(task_struct* child, task_struct* parent) {
   task_struct* t;
   for_each_thread(child, t) {
-    t->real_parent = parent;
+    rcu_assign_pointer(t->real_parent, parent);
     if (!t->ptrace) t->parent = parent;
-    if (t->pdeath_signal) group_send_sig_info(t->pdeath_signal, SEND_SIG_NOINFO, t, PIDTYPE_TGID);
+    if (int sig = data_race(t->pdeath_signal)) group_send_sig_info(sig, SEND_SIG_NOINFO, t, PIDTYPE_TGID);
   }
 }
 

@@ -62,7 +62,10 @@ void leave_group(task_struct* p) {
       tty = std::exchange(s->tty, nullptr);
     } else {
       // An exec waits until all other threads are gone.
-      if (s->notify_count > 0 && !--s->notify_count) wake_up_process(s->group_exec_task);
+      if (s->notify_count > 0) {
+        WRITE_ONCE(s->notify_count, s->notify_count - 1);
+        if (!s->notify_count) wake_up_process(s->group_exec_task);
+      }
       if (s->curr_target == p) s->curr_target = next_thread(p);
     }
     add_to_group(s, p);

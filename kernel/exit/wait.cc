@@ -194,7 +194,7 @@ int consider(Wait* w, task_struct* p, As as) {
     if (as == As::Child) w->notask = 0;
     return 0;
   }
-  if (as == As::Child && p->ptrace && !ptrace_reparented(p)) as = As::Tracee;  // W-8
+  if (as == As::Child && data_race(p->ptrace) && !ptrace_reparented(p)) as = As::Tracee;  // W-8
   const bool delayed_leader = exit_state && thread_group_leader(p) && !thread_group_empty(p);  // W-9
   if (exit_state && !delayed_leader) {
     if (as == As::Tracee || !p->ptrace) return wait_zombie(w, p);

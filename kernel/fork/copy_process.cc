@@ -7,7 +7,6 @@
 #include <linux/kernel.h>
 #include <linux/list.h>
 
-#include "kernel/task/neighbours.hh"
 #include "fs/vfs/vfs.hh"
 #include "kernel/fork/clone_checks.hh"
 #include "kernel/fork/new_task.hh"
@@ -19,8 +18,9 @@
 #include "kernel/signal/jobctl.hh"
 #include "kernel/signal/multiprocess.hh"
 #include "kernel/signal/signal.hh"
-#include "kernel/task/fault.hh"
 #include "kernel/sync/guards.hh"
+#include "kernel/task/fault.hh"
+#include "kernel/task/neighbours.hh"
 #include "kernel/trace/trace.hh"
 #include "mm/uaccess.hh"
 
@@ -44,7 +44,7 @@ void NewTask::choose_parent() {
 // S30: the last refusals.
 Result<void> NewTask::may_publish() {
   fault_stage("S30");
-  if (!args_.idle && !(ns_of_pid(pid_)->pid_allocated & kPidAdding)) return fail(ENOMEM);
+  if (!args_.idle && !(data_race(ns_of_pid(pid_)->pid_allocated) & kPidAdding)) return fail(ENOMEM);
   if (fault_here("namespace dying")) return fail(ENOMEM);
   if (fatal_signal_pending(current) || should_fail(FailPoint::Signal, "fatal signal")) return fail(EINTR);
   return {};
@@ -112,7 +112,7 @@ Result<task_struct*> NewTask::publish(ForkSignals& signals) {
 // ---- copy_process and its callers ------------------------------------------------------------------------------------
 
 Result<task_struct*> copy_process(const kernel_clone_args& args) {
-  CloneCaller caller{.unkillable = (current->signal->flags & SIGNAL_UNKILLABLE) != 0};
+  CloneCaller caller{.unkillable = (data_race(current->signal->flags) & SIGNAL_UNKILLABLE) != 0};
   if (args.flags & CLONE_VM) {  // which every thread has
     const struct nsproxy* ns = current->nsproxy;
     caller.other_pid_ns_for_children = ns->pid_ns_for_children != task_active_pid_ns(current);
@@ -152,7 +152,7 @@ pid_t start_vfork_child(task_struct* child, pid_t nr, int event) {
   struct pid* const number = child->thread_pid;
   wake_up_new_task(child);
   if (event) [[unlikely]] ptrace_event_pid(event, number);
-  if (wait_for_vfork_done(child, &done) && current->ptrace) [[unlikely]] ptrace_event_pid(PTRACE_EVENT_VFORK_DONE, number);
+  if (wait_for_vfork_done(child, &done) && data_race(current->ptrace)) [[unlikely]] ptrace_event_pid(PTRACE_EVENT_VFORK_DONE, number);
   return nr;
 }
 
@@ -160,7 +160,7 @@ pid_t start_vfork_child(task_struct* child, pid_t nr, int event) {
 
 Result<pid_t> kernel_clone(kernel_clone_args args) {
   if (pidfd_collides(args)) return fail(EINVAL);
-  if (current->ptrace) [[unlikely]] args.trace_event = ptrace_fork_event(args.flags, args.exit_signal);
+  if (data_race(current->ptrace)) [[unlikely]] args.trace_event = ptrace_fork_event(args.flags, args.exit_signal);
   task_struct* child = TRY(copy_process(args));
   trace_sched_process_fork(current, child);
   // The child may be gone as soon as it runs; its number is taken first.

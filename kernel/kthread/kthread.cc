@@ -261,7 +261,7 @@ void kthread_set_per_cpu(task_struct* t, int cpu) {
   k->cpu = static_cast<unsigned>(cpu);
   set(k, kIsPerCpu);
 }
-bool kthread_is_per_cpu(task_struct* t) { return (t->flags & PF_KTHREAD) && has(to_kthread(t), kIsPerCpu); }
+bool kthread_is_per_cpu(task_struct* t) { return (data_race(t->flags) & PF_KTHREAD) && has(to_kthread(t), kIsPerCpu); }
 
 bool kthread_should_stop() { return has(self_kthread(), kShouldStop); }
 bool kthread_should_park() { return has(self_kthread(), kShouldPark); }
@@ -308,11 +308,11 @@ void kthread_parkme() { park_here(self_kthread()); }
 
 void* kthread_data(task_struct* t) { return to_kthread(t)->data; }
 void* kthread_probe_data(task_struct* t) {
-  const Kthread* k = t->flags & PF_KTHREAD ? to_kthread(t) : nullptr;
+  const Kthread* k = data_race(t->flags) & PF_KTHREAD ? to_kthread(t) : nullptr;
   return k ? k->data : nullptr;
 }
 void* kthread_func(task_struct* t) {
-  const Kthread* k = t->flags & PF_KTHREAD ? to_kthread(t) : nullptr;
+  const Kthread* k = data_race(t->flags) & PF_KTHREAD ? to_kthread(t) : nullptr;
   return k ? reinterpret_cast<void*>(k->fn) : nullptr;
 }
 void kthread_exit(long result) {

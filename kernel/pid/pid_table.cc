@@ -59,7 +59,7 @@ int PidTable::reserve_in(int low, int high) {
       for (unsigned s = p.slot; s < kLeafSlots && n < high; s++, n++) {
         if (leaf->slot[s]) continue;
         WRITE_ONCE(leaf->slot[s], reserved_mark());
-        mid->used[p.mid]++;
+        WRITE_ONCE(mid->used[p.mid], mid->used[p.mid] + 1);
         return n;
       }
     }
@@ -92,7 +92,8 @@ void PidTable::publish(int nr, struct pid* pid) {
 void PidTable::release(int nr) {
   Place p = place_of(nr);
   WRITE_ONCE(leaf_of(nr)->slot[p.slot], static_cast<struct pid*>(nullptr));
-  top_[p.top]->used[p.mid]--;
+  u16* used = &top_[p.top]->used[p.mid];
+  WRITE_ONCE(*used, static_cast<u16>(*used - 1));
 }
 
 void PidTable::destroy() {

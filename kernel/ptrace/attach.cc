@@ -34,7 +34,7 @@ void rejoin_group_stop(task_struct* child) {
   const signal_struct* s = child->signal;
   task_clear_jobctl_pending(child, JOBCTL_TRAP_MASK);
   task_clear_jobctl_trapping(child);
-  if (!(READ_ONCE(child->flags) & PF_EXITING) && ((s->flags & SIGNAL_STOP_STOPPED) || s->group_stop_count)) {
+  if (!(data_race(child->flags) & PF_EXITING) && ((s->flags & SIGNAL_STOP_STOPPED) || s->group_stop_count)) {
     jobctl_set(child, JOBCTL_STOP_PENDING);
     if (!(child->jobctl & JOBCTL_STOP_SIGMASK)) jobctl_set(child, SIGSTOP);  // why it stops must be something
   }
@@ -96,7 +96,7 @@ Result<void> ptrace_traceme() {
   if (self->ptrace) return fail(EPERM);
   task_struct* parent = self->real_parent;
   if (!parent_may_trace(parent->real_cred, self->cred)) return fail(EPERM);
-  if (READ_ONCE(parent->flags) & PF_EXITING) return {};  // it will not be there to trace
+  if (data_race(parent->flags) & PF_EXITING) return {};  // it will not be there to trace
   set_ptrace(self, PT_PTRACED);
   link(self, parent, self->cred);  // what it allows is by the right of who asked for it
   return {};

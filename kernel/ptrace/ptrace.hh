@@ -28,7 +28,7 @@ int ptrace_signal(int sig, kernel_siginfo* info, pid_type type);  // signal-deli
 int ptrace_notify(int exit_code, unsigned long message);  // a stop with SIGTRAP's siginfo
 void ptrace_event_slow(int event, unsigned long message);
 inline void ptrace_event(int event, unsigned long message) {
-  if (current->ptrace) [[unlikely]] ptrace_event_slow(event, message);
+  if (data_race(current->ptrace)) [[unlikely]] ptrace_event_slow(event, message);
 }
 void ptrace_event_pid(int event, struct pid* pid);        // the message is pid's number as the tracer sees it (F-99)
 unsigned long ptrace_exec_message();                      // before exec: the caller's number as the tracer sees it

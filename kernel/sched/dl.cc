@@ -158,7 +158,7 @@ void enqueue_task_dl(rq* r, task_struct* p, int flags);
 void throttle_curr(rq* r, task_struct* p) {
   sched_dl_entity* e = &p->dl;
   e->throttled = 1;
-  if (e->runtime <= 0 && !e->yielded && (e->flags & SCHED_FLAG_DL_OVERRUN)) e->overrun = 1;
+  if (e->runtime <= 0 && !e->yielded && (e->flags & SCHED_FLAG_DL_OVERRUN)) WRITE_ONCE(e->overrun, 1);
   unqueue_entity(r, e);
   if (e->boosted || !start_replenishment(r, p)) {
     replenish(p, r->clock);
@@ -365,9 +365,9 @@ bool dl_refuses_affinity(const task_struct* p, const cpumask_t* mask) {
 }
 
 void dl_tick_signals(task_struct* p) {
-  if (!p->dl.overrun) [[likely]]
+  if (!READ_ONCE(p->dl.overrun)) [[likely]]
     return;
-  p->dl.overrun = 0;
+  WRITE_ONCE(p->dl.overrun, 0);
   do_send_sig_info(SIGXCPU, SEND_SIG_PRIV, p, PIDTYPE_TGID);
 }
 

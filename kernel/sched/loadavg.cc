@@ -17,7 +17,7 @@ static long active_tasks() {
 static void sample(SchedState& s) {
   unsigned long active = active_tasks();
   while (time_after_eq(jiffies, s.load_next)) {
-    s.load_next += kLoadFreq;
+    WRITE_ONCE(s.load_next, s.load_next + kLoadFreq);  // read without the lock
     // Of a row of missed samples only the last knows what is runnable: the others passed with no tick, hence in idleness.
     unsigned long a = time_after_eq(jiffies, s.load_next) ? 0 : active;
     for (int i = 0; i < 3; i++) s.avenrun[i] = load_sample(s.avenrun[i], kLoadDecay[i], a);

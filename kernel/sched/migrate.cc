@@ -80,7 +80,7 @@ static void store_mask(task_struct* p, const cpumask_t* mask) {
 
 enum class Settled : unsigned char { Yes, AtNextSwitch };
 static Result<Settled> change_affinity(task_struct* p, const cpumask_t* mask) {
-  const cpumask_t* valid = READ_ONCE(p->flags) & PF_KTHREAD ? cpu_online_mask : cpu_active_mask;
+  const cpumask_t* valid = data_race(p->flags) & PF_KTHREAD ? cpu_online_mask : cpu_active_mask;
   TaskRqGuard g(p);
   if (cpumask_equal(&p->cpus_mask, mask)) return Settled::Yes;
   if (dl_refuses_affinity(p, mask)) return fail(EBUSY);

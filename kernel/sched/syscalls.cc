@@ -229,7 +229,7 @@ SYSCALL_DEFINE3(sched_setaffinity, pid_t, pid, unsigned, len, const unsigned lon
   if (copy_from_user(&mask, user_mask, min_t(size_t, len, sizeof(mask)))) return -EFAULT;
   TaskRef p(pid);
   if (!p) return -ESRCH;
-  if (p->flags & PF_NO_SETAFFINITY) return -EINVAL;
+  if (data_race(p->flags) & PF_NO_SETAFFINITY) return -EINVAL;
   const cred *mine = current_cred(), *theirs = READ_ONCE(p->real_cred);
   bool owner = uid_eq(mine->euid, theirs->euid) || uid_eq(mine->euid, theirs->uid);
   if (!owner && !ns_capable(theirs->user_ns, CAP_SYS_NICE)) return -EPERM;

@@ -15,7 +15,7 @@
 // S-51.
 bool is_cpu_allowed(const task_struct* p, unsigned cpu) {
   if (!cpumask_test_cpu(cpu, p->cpus_ptr)) return false;
-  return cpumask_test_cpu(cpu, p->flags & PF_KTHREAD ? cpu_online_mask : cpu_active_mask);
+  return cpumask_test_cpu(cpu, data_race(p->flags) & PF_KTHREAD ? cpu_online_mask : cpu_active_mask);
 }
 
 // S-52: nobody of the mask is there; the mask gives way.
@@ -27,7 +27,7 @@ __cold noinline static unsigned fallback_cpu(task_struct* p, unsigned cpu) {
   cpumask_t wider;
   cpuset_cpus_allowed(p, &wider);
   if (!cpumask_intersects(&wider, cpu_active_mask)) cpumask_copy(&wider, cpu_possible_mask);
-  if (!(p->flags & PF_KTHREAD))
+  if (!(data_race(p->flags) & PF_KTHREAD))
     pr_warn("process %d (%s) no longer affine to cpu%u\n", p->pid, p->comm, cpu);
   cpumask_copy(&p->cpus_mask, &wider);
   p->nr_cpus_allowed = cpumask_weight(&wider);

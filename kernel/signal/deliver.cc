@@ -243,7 +243,7 @@ void retarget_shared_pending(task_struct* self, u64 which) {
   if (!left) return;
   task_struct* t;
   for_each_thread(self, t) {
-    if (t == self || (READ_ONCE(t->flags) & PF_EXITING)) continue;
+    if (t == self || (data_race(t->flags) & PF_EXITING)) continue;
     const u64 takes = left & ~t->blocked.sig[0];
     if (!takes) continue;
     left &= ~takes;

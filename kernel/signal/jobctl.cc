@@ -14,7 +14,7 @@
 
 // False for a thread that is on its way out.
 bool task_set_jobctl_pending(task_struct* t, unsigned long bits) {
-  if (fatal_signal_pending(t) || (READ_ONCE(t->flags) & PF_EXITING)) return false;
+  if (fatal_signal_pending(t) || (data_race(t->flags) & PF_EXITING)) return false;
   const unsigned long old = bits & JOBCTL_STOP_SIGMASK ? t->jobctl & ~JOBCTL_STOP_SIGMASK : t->jobctl;
   WRITE_ONCE(t->jobctl, old | bits);
   return true;

@@ -36,7 +36,7 @@ void fill_child_info(kernel_siginfo* info, task_struct* child, int sig, task_str
   *info = {};
   info->si_signo = sig;
   info->si_pid = task_pid_nr_ns(child, PIDTYPE_PID, task_active_pid_ns(parent));
-  info->si_uid = from_kuid_munged(parent->cred->user_ns, child->real_cred->uid);
+  info->si_uid = from_kuid_munged(READ_ONCE(parent->real_cred)->user_ns, child->real_cred->uid);
   info->si_utime = static_cast<long>((child->signal->utime + child->utime) / kNsPerTick);
   info->si_stime = static_cast<long>((child->signal->stime + child->stime) / kNsPerTick);
 }

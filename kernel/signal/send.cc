@@ -81,7 +81,7 @@ bool prepare_signal(int sig, task_struct* p, bool force) {
 
 // S-20.
 bool wants_signal(int sig, task_struct* t) {
-  if (sigismember(&t->blocked, sig) || (READ_ONCE(t->flags) & PF_EXITING)) return false;
+  if (sigismember(&t->blocked, sig) || (data_race(t->flags) & PF_EXITING)) return false;
   if (sig == SIGKILL) return true;
   if (t->jobctl & (JOBCTL_STOPPED | JOBCTL_TRACED)) return false;
   return task_curr(t) || !test_tsk_thread_flag(t, TIF_SIGPENDING);
@@ -143,7 +143,7 @@ void fill_info(kernel_siginfo* to, int sig, const kernel_siginfo* from, task_str
 
 // 0, or -EAGAIN when a real-time signal's information would be lost (S-17).
 int enqueue(int sig, const kernel_siginfo* info, task_struct* t, sigpending* pending) {
-  if (sig == SIGKILL || (READ_ONCE(t->flags) & PF_KTHREAD)) return 0;  // S-16
+  if (sig == SIGKILL || (data_race(t->flags) & PF_KTHREAD)) return 0;  // S-16
   const bool override = sig < SIGRTMIN && (is_special(info) || info->si_code >= 0);
   if (sigqueue* q = new_queue_entry(t, override ? QueueLimit::Override : QueueLimit::Respect)) {
     fill_info(&q->info, sig, info, t);

@@ -35,7 +35,7 @@ Result<task_struct*> setpgid_target(pid_t pid) {
   if (!thread_group_leader(p)) return fail(EINVAL);
   if (same_thread_group(p->real_parent, self)) {
     if (task_session(p) != task_session(self)) return fail(EPERM);
-    if (!(p->flags & PF_FORKNOEXEC)) return fail(EACCES);
+    if (!(data_race(p->flags) & PF_FORKNOEXEC)) return fail(EACCES);
   } else if (p != self) {
     return fail(ESRCH);
   }

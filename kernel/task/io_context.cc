@@ -66,7 +66,7 @@ long set_task_ioprio(task_struct* t, unsigned short ioprio) {
     SpinGuard guard(t->alloc_lock);
     if (t->io_context)
       WRITE_ONCE(t->io_context->ioprio, ioprio);
-    else if (t->flags & PF_EXITING)
+    else if (data_race(t->flags) & PF_EXITING)
       result = -ESRCH;
     else
       t->io_context = std::exchange(fresh, nullptr);

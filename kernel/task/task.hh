@@ -134,7 +134,8 @@ struct pid {
 };
 
 // ---- Small helpers that everybody uses -----------------------------------------------------------------------------
-inline bool thread_group_leader(const task_struct* p) { return p->exit_signal >= 0; }
+// Without tasklist_lock the answer may be old: what exit_signal means to a new parent changes, its sign does not.
+inline bool thread_group_leader(const task_struct* p) { return data_race(p->exit_signal) >= 0; }
 inline bool thread_group_empty(task_struct* p) { return READ_ONCE(p->signal->nr_threads) == 1; }
 inline bool same_thread_group(const task_struct* a, const task_struct* b) { return a->signal == b->signal; }
 #define for_each_process(p) \

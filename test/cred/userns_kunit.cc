@@ -255,8 +255,12 @@ INSIDE(the_parent_maps_the_child) {
     return r;
   };
   TaskRef t(child);
-  while (READ_ONCE(t->real_cred)->user_ns == &init_user_ns) schedule_timeout_uninterruptible(1);
-  user_namespace* ns = t->real_cred->user_ns;
+  auto ns_of = [&] {
+    RcuReadGuard rcu;
+    return rcu_dereference(t->real_cred)->user_ns;
+  };
+  while (ns_of() == &init_user_ns) schedule_timeout_uninterruptible(1);
+  user_namespace* ns = ns_of();
   KUNIT_EXPECT_TRUE(test, uid_eq(ns->owner, kuid_t{0}));
   KUNIT_EXPECT_EQ(test, write("uid_map", "0 100000 65536\n65536 10 5\n"), 26l);
   KUNIT_EXPECT_EQ(test, write("gid_map", "0 100000 65536\n"), 15l);

@@ -182,7 +182,7 @@ void a_dead_leaders_group_lives(kunit* test) {  // spec 21 X-28, W-9, W-17, S-46
   KUNIT_ASSERT_TRUE(test, comes_true(&team.ready));
   TaskRef leader(pid);
   while (!READ_ONCE(leader->exit_state)) msleep(1);
-  KUNIT_EXPECT_EQ(test, leader->exit_state, EXIT_ZOMBIE);
+  KUNIT_EXPECT_EQ(test, READ_ONCE(leader->exit_state), EXIT_ZOMBIE);
   KUNIT_EXPECT_EQ(test, wait_for(pid, WEXITED | WNOHANG).result, 0);
   KUNIT_EXPECT_EQ(test, wait_for(-1, WEXITED | WNOHANG).result, 0);
   send(pid, SIGSTOP);
@@ -245,14 +245,14 @@ int a_child(void* p) {
 int mothers_thread(void* p) {
   auto* f = static_cast<Family*>(p);
   f->child = user_mode_thread(a_child, p, SIGCHLD);
-  WRITE_ONCE(f->ready, 1);
+  smp_store_release(&f->ready, 1);
   while (READ_ONCE(f->ready) == 1) msleep(1);
   do_exit(0);
 }
 int family(void* p) {
   auto* f = static_cast<Family*>(p);
   user_mode_thread(mothers_thread, p, kThread);
-  while (!READ_ONCE(f->ready)) msleep(1);
+  while (!smp_load_acquire(&f->ready)) msleep(1);
   f->results[0] = wait_for(f->child, WEXITED | WNOHANG).result;                // a sibling thread's child is ours too
   f->results[1] = wait_for(f->child, WEXITED | WNOHANG | __WNOTHREAD).result;  // unless we say not
   WRITE_ONCE(f->ready, 2);
