@@ -99,11 +99,12 @@ void add_to_waiter(signal_struct* mine, task_struct* p) {
 
 // Each of the following returns the pid it reports, having dropped tasklist_lock, or 0 with the lock still held.
 
-// The same for all: the task is pinned, the lock dropped, usage taken.
+// The same for all: the task is pinned, the lock dropped, usage taken. Its number is read first: once the lock is dropped another
+// may reap it, and 0 would tell the caller that the lock is held.
 int report(Wait* w, task_struct* p) {
+  describe(w->event, p);
   get_task_struct(p);
   read_unlock(&tasklist_lock);
-  describe(w->event, p);
   if (w->event->usage) getrusage_of(p, RUSAGE_BOTH, w->event->usage);
   put_task_struct(p);
   return w->event->pid;
