@@ -174,12 +174,11 @@ int wake_locked(task_struct* p, unsigned state, int wake_flags) {
   // S-42, S-43: on_rq before on_cpu, and our store of the state after p's own CPU has read it.
   smp_rmb();
   WRITE_ONCE(p->__state, TASK_WAKING);
+  // Rule 7. Pairs with the release in finish_task_switch (S-44). No deadlock: that CPU needs nothing that we hold. Rule 6, to
+  // leave p to its CPU's wake list, is not for us: until on_cpu falls p may be about to leave its queue, and with it the list
+  // node that the wake list would use.
+  while (smp_load_acquire(&p->on_cpu)) cpu_relax();
   if (p->in_iowait) atomic_dec(&task_rq(p)->nr_iowait);
-  // Rule 6. Pairs with the release in finish_task_switch (S-44). No deadlock: that CPU needs nothing that we hold.
-  if (smp_load_acquire(&p->on_cpu)) [[unlikely]] {
-    if (wakes_remotely(p, task_cpu(p))) return push_to_wake_list(p, task_cpu(p), wake_flags), 1;
-    while (smp_load_acquire(&p->on_cpu)) cpu_relax();
-  }
   unsigned cpu = select_task_rq(p, p->wake_cpu, wake_flags | WF_TTWU);
   if (cpu != task_cpu(p)) {
     wake_flags |= WF_MIGRATED;
@@ -210,7 +209,6 @@ list_head* reversed(list_head* first) {
 // r locked; dropped if p's affinity changed while it was on the list.
 noinline void take_in(rq* r, task_struct* p) {
   INIT_LIST_HEAD(&p->se.group_node);
-  while (smp_load_acquire(&p->on_cpu)) cpu_relax();
   activate_woken(r, p, p->sched_remote_wakeup ? WF_MIGRATED : 0);
   if (is_cpu_allowed(p, r->cpu)) [[likely]] return;
   cpumask_t there;
