@@ -15,6 +15,7 @@
 #include "kernel/cred/ucounts.hh"
 #include "kernel/nsproxy/nsproxy.hh"
 #include "kernel/pid/pid_namespace.hh"
+#include "kernel/sched/knobs.hh"
 #include "mm/internal.hh"
 
 namespace {
@@ -152,6 +153,33 @@ long store_last_pid(const ProcFile*, char* text, size_t n) {
   return static_cast<long>(n);
 }
 
+int show_rr_timeslice(seq_file* m) {
+  seq_printf(m, "%d\n", sched_rr_timeslice_ms());
+  return 0;
+}
+long store_rr_timeslice(const ProcFile*, char* text, size_t n) {
+  int v;
+  if (kstrtoint(strim(text), 0, &v)) return -EINVAL;
+  set_sched_rr_timeslice_ms(v);
+  return static_cast<long>(n);
+}
+template <int RtLimits::*Field>
+int show_rt_limit(seq_file* m) {
+  seq_printf(m, "%d\n", sched_rt_limits().*Field);
+  return 0;
+}
+template <int RtLimits::*Field>
+long store_rt_limit(const ProcFile*, char* text, size_t n) {
+  RtLimits limits = sched_rt_limits();
+  if (kstrtoint(strim(text), 0, &(limits.*Field))) return -EINVAL;
+  long err = to_abi(set_sched_rt_limits(limits));
+  return err ? err : static_cast<long>(n);
+}
+template <int RtLimits::*Field>
+constexpr ProcFile rt_limit_row(const char* name) {
+  return {name, 0644, show_rt_limit<Field>, store_rt_limit<Field>, nullptr};
+}
+
 constexpr ProcFile kKernelFiles[] = {
     {"core_pattern", 0644, show_core_pattern, store_core_pattern, nullptr},
     int_row<kCorePipeLimit>("core_pipe_limit"),
@@ -169,6 +197,9 @@ constexpr ProcFile kKernelFiles[] = {
     int_row<kPidMax>("pid_max"),
     int_row<kRandomize>("randomize_va_space"),
     {"sem", 0644, show_sem_limits, store_sem_limits, nullptr},
+    {"sched_rr_timeslice_ms", 0644, show_rr_timeslice, store_rr_timeslice, nullptr},
+    rt_limit_row<&RtLimits::period_us>("sched_rt_period_us"),
+    rt_limit_row<&RtLimits::runtime_us>("sched_rt_runtime_us"),
     int_row<kThreadsMax>("threads-max"),
     {"version", 0444, show_os_version, nullptr, nullptr},
     {},

@@ -256,6 +256,7 @@ constinit const PidEntry kPidEntries[] = {
     text("oom_score_adj", 0444, show_oom_score_adj),
     written("projid_map", 0644, show_projid_map, write_projid_map),
     link("root", root_link),
+    {"sched", PidKind::File, 0644, show_pid_sched, nullptr, nullptr, nullptr, false, write_pid_sched},
     written("setgroups", 0644, show_setgroups, write_setgroups),
     text("stat", 0444, show_pid_stat),
     text("statm", 0444, show_pid_statm),

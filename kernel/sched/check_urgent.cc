@@ -13,7 +13,7 @@ void check_rt_task(const Where& w, const task_struct* p, int prio) {
   require(w, p->rt.on_list && p->rt.on_rq, "RT-entity-flags", p->pid);
   require(w, p->sched_class == &rt_sched_class, "RT-task-class", p->pid);
   require(w, task_cpu(p) == w.r->cpu && task_on_rq_queued(p), "RT-task-cpu", p->pid, task_cpu(p));
-  if (p->policy == SCHED_RR) require(w, p->rt.time_slice >= 1 && p->rt.time_slice <= sched_state->rr_slice, "RT-slice-bound", p->rt.time_slice);
+  if (p->policy == SCHED_RR) require(w, p->rt.time_slice >= 1 && p->rt.time_slice <= sched_state->rr_slice_largest, "RT-slice-bound", p->rt.time_slice);
 }
 
 void check_overload(const Where& w, const char* name, unsigned long mask, bool overloaded) {

@@ -30,7 +30,7 @@ static rq* make_rq(unsigned cpu) {
 void sched_init() {
   SchedState& s = sched_state.construct();
   s.tunables = CfsTunables::for_cpus(nr_cpu_ids);
-  s.rr_slice = 100 * HZ / 1000;
+  s.rr_slice = s.rr_slice_largest = 100 * HZ / 1000;
   s.load_next = jiffies + kLoadFreq;
   raw_spin_lock_init(&s.load_lock);
   raw_spin_lock_init(&s.dl_lock);

@@ -93,6 +93,8 @@ struct SchedState {
   dl::Admission dl_admitted;
   list_head dl_inactive{&dl_inactive, &dl_inactive};  // sched_dl_entity::inactive_node: their inactive_timer runs
   unsigned rr_slice;             // jiffies
+  unsigned rr_slice_largest;     // that there has been: slices of before go on
+  int rr_slice_ms = 100, rt_period_us = 1'000'000, rt_runtime_us = 950'000;  // as asked for; groups_lock
   DomainSet* domains = nullptr;  // see rq::dom
   mutex domains_lock;            // building and replacing them
   bool overload = false;         // some CPU may have more than one task (F-74); set at wake-ups, cleared by balancing
