@@ -334,7 +334,7 @@ PROGRAM_CASE(exec_by_a_thread) {
   MUST(wait_status(pid) == event_status(PTRACE_EVENT_CLONE));
   long tid = static_cast<long>(event_message(pid));
   MUST(wait_status(tid) == stopped(SIGSTOP));
-  MUST(cont(tid) && cont(pid));
+  MUST(cont(pid) && cont(tid));  // the leader first: the exec ends it
   MUST(wait_status(pid) == event_status(PTRACE_EVENT_EXEC));
   MUST(event_message(pid) == static_cast<unsigned long>(tid));
   MUST(cont(tid) == false && cont(pid));
