@@ -178,9 +178,18 @@ void groups_are_counted(kunit* test) {
   sched_destroy_group(*outer);
 }
 
+// spec 33 section 1, finish_wait: whoever stops waiting for another reason than a wake-up is off the queue all the same
+void waiters_leave_nothing_behind(kunit* test) {
+  wait_queue_head_t wq;
+  init_waitqueue_head(&wq);
+  KUNIT_EXPECT_EQ(test, wait_event_timeout(wq, false, 2), 0l);
+  KUNIT_EXPECT_FALSE(test, waitqueue_active(&wq));
+}
+
 kunit_case cases[] = {
     KUNIT_CASE(vruntime_is_kept_relative), KUNIT_CASE(queued_tasks_keep_their_place), KUNIT_CASE(throttled_groups_come_back),
-    KUNIT_CASE(realtime_is_throttled_and_comes_back), KUNIT_CASE(deadline_budget_comes_back), KUNIT_CASE(groups_are_counted), {},
+    KUNIT_CASE(realtime_is_throttled_and_comes_back), KUNIT_CASE(deadline_budget_comes_back), KUNIT_CASE(groups_are_counted),
+    KUNIT_CASE(waiters_leave_nothing_behind), {},
 };
 kunit_suite suite = {.name = "sched_properties", .test_cases = cases, .world = {.cpus = 4, .seeds = 8}};
 
