@@ -133,6 +133,6 @@ kunit_case cases[] = {
     KUNIT_CASE(enabling_keeps_an_affinity_of_ones_own),
     {},
 };
-kunit_suite suite = {.name = "cpuset", .test_cases = cases};
+kunit_suite suite = {.name = "cpuset", .exit = unmount_cgroup2, .test_cases = cases};
 }  // namespace
 kunit_test_suite(suite);

@@ -62,7 +62,7 @@ inline pid_t spawn_in(const char* procs) {
 // A suite's exit: on a machine that runs all cases in one world the next one finds it as this one did. Tasks are the case's to end.
 inline void unmount_cgroup2(kunit*) {
   for (const char* control : {"/cg/a/b/cgroup.subtree_control", "/cg/a/cgroup.subtree_control", "/cg/cgroup.subtree_control"})
-    for (const char* off : {"-pids", "-cpu"}) cg_write(control, off);
+    for (const char* off : {"-pids", "-cpu", "-cpuset"}) cg_write(control, off);
   for (const char* dir : {"/cg/a/b", "/cg/a/x", "/cg/a/t", "/cg/a/pids.max", "/cg/a", "/cg/b"}) cg_rmdir(dir);
   (void)kern_umount(kCg, 0);
   (void)init_rmdir(kCg);
