@@ -73,6 +73,7 @@ int dequeue(SignalFd* s, kernel_siginfo* info) {
   return dequeue_signal_info(current, &s->unwanted, info);
 }
 
+// Takes siglock.
 bool any_wanted(SignalFd* s) {
   IrqSpinGuard g(current->sighand->siglock);
   return (current->pending.signal.sig[0] | current->signal->shared_pending.signal.sig[0]) & ~s->unwanted.sig[0];
@@ -106,7 +107,6 @@ ssize_t signalfd_read(kiocb* k, iov_iter* to) {
 
 __poll_t signalfd_poll(file* f, poll_table* pt) {
   poll_wait(f, &current->sighand->signalfd_wqh, pt);
-  IrqSpinGuard g(current->sighand->siglock);
   return any_wanted(of(f)) ? EPOLLIN : 0;
 }
 

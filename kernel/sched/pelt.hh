@@ -2,6 +2,7 @@
 // half. Pure integer arithmetic, exact to the bit. Spec 31 section 7.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <linux/compiler.h>
 #include <linux/sched.h>
 
 #include "kernel/sched/weights.hh"
@@ -39,7 +40,7 @@ struct Activity {
 // F-37.
 constexpr u64 divider(const sched_avg& a) { return kMinDivider + a.period_contrib; }
 
-[[gnu::noinline]] constexpr void average(sched_avg& a, unsigned long weight) {
+noinline constexpr void average(sched_avg& a, unsigned long weight) {
   const u64 d = divider(a);
   a.load_avg = weight * a.load_sum / d;
   a.runnable_avg = a.runnable_sum / d;
@@ -55,7 +56,7 @@ constexpr u64 contribution(const sched_avg& a, u64 periods, u64 rest) {
 }
 
 // Where a period ends: what was fades by as many as ended. d in us, not 0.
-[[gnu::noinline]] constexpr void accumulate_periods(sched_avg& a, u64 d, Activity did) {
+noinline constexpr void accumulate_periods(sched_avg& a, u64 d, Activity did) {
   const u64 total = d + a.period_contrib, periods = total / kPeriod;
   a.load_sum = decay(a.load_sum, periods);
   a.runnable_sum = decay(a.runnable_sum, periods);

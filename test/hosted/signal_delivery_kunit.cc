@@ -582,6 +582,22 @@ long init_execs(unsigned long) {
   MUST(sys(__NR_write, fd, at, size) == static_cast<long>(size) && sys(__NR_close, fd) == 0);
   return sys(__NR_execve, path.addr(), 0, 0);
 }
+// spec 60 E-3
+PROGRAM_CASE(a_signalfd_is_polled) {
+  block(bit(SIGUSR1));
+  Var<u64> set(bit(SIGUSR1));
+  const long fd = sys(__NR_signalfd4, -1, set.addr(), 8, 0);
+  MUST(fd >= 0);
+  struct Poll {
+    int fd;
+    short events, revents;
+  };
+  Var<Poll> poll(Poll{static_cast<int>(fd), 1 /* POLLIN */, 0});
+  MUST(sys(__NR_poll, poll.addr(), 1, 0) == 0);
+  kill(getpid(), SIGUSR1);
+  MUST(sys(__NR_poll, poll.addr(), 1, 0) == 1 && poll.get().revents == 1);
+  return 0;
+}
 PROGRAM_CASE(exec_keeps_the_protection) {  // spec 21 S-61
   const long pid = user::clone(CLONE_NEWPID | SIGCHLD, 0, init_execs);
   MUST(pid > 0 && ends_by(pid, exited(3)));
@@ -658,7 +674,7 @@ kunit_case cases[] = {
     KUNIT_CASE(faults_cannot_be_blocked), KUNIT_CASE(tag_bits_of_addresses), KUNIT_CASE(no_room_for_a_frame), KUNIT_CASE(segv_on_the_alternate_stack),
     KUNIT_CASE(no_restorer), KUNIT_CASE(order_of_delivery), KUNIT_CASE(resethand_and_nodefer), KUNIT_CASE(registers_of_a_handler),
     KUNIT_CASE(sigreturn_of_nothing), KUNIT_CASE(altstack_rules), KUNIT_CASE(autodisarm), KUNIT_CASE(altstack_overflow),
-    KUNIT_CASE(a_namespaces_init), KUNIT_CASE(exec_keeps_the_protection), KUNIT_CASE(an_init_dies_of_its_fault),
+    KUNIT_CASE(a_namespaces_init), KUNIT_CASE(a_signalfd_is_polled), KUNIT_CASE(exec_keeps_the_protection), KUNIT_CASE(an_init_dies_of_its_fault),
     KUNIT_CASE(exec_and_signals), KUNIT_CASE(fork_and_signals), {},
 };
 kunit_suite suite = {.name = "signal_delivery", .test_cases = cases};
