@@ -7,6 +7,7 @@
 #include "kernel/cred/user_namespace.hh"
 #include "kernel/fault_inject.hh"
 #include "kernel/pid/pid.hh"
+#include "kernel/pid/pid_namespace.hh"
 #include "kernel/sched/sched.hh"
 #include "kernel/signal/internal.hh"
 #include "kernel/signal/multiprocess.hh"
@@ -47,6 +48,16 @@ void wake_up_parent(task_struct* child, task_struct* parent) {
   if (waitqueue_active(q)) __wake_up_sync_key(q, TASK_INTERRUPTIBLE, child);
 }
 
+namespace {
+
+// The init of a pid namespace that is coming to an end. It ignores SIGCHLD, but whoever shares its handlers may undo that.
+bool is_ending_reaper(const task_struct* p) {
+  const pid_namespace* ns = task_active_pid_ns(p);
+  return !(data_race(ns->pid_allocated) & kPidAdding) && ns->child_reaper == p;
+}
+
+}  // namespace
+
 bool do_notify_parent(task_struct* t, int sig) {
   task_struct* parent = t->parent;
   struct pid* pid = t->thread_pid;
@@ -58,6 +69,7 @@ bool do_notify_parent(task_struct* t, int sig) {
     IrqSpinGuard guard(parent->sighand->siglock);
     const struct sigaction& sa = parent->sighand->action[SIGCHLD - 1].sa;
     bool send = sig > 0 && sig <= _NSIG;
+    autoreap |= !t->ptrace && is_ending_reaper(parent);
     if (!t->ptrace && sig == SIGCHLD) {
       const bool ignored = sa.sa_handler == SIG_IGN;
       autoreap |= ignored || (sa.sa_flags & SA_NOCLDWAIT);
