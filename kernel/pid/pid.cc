@@ -159,17 +159,13 @@ void put_pid(struct pid* pid) {
   put_pid_ns(ns);
 }
 
-// As many as a namespace's init may find when all others are gone: its own, its dead leader's, its group's, its session's.
-static constexpr unsigned kFewNumbers = 4;
-
 void free_pid(struct pid* pid) {
   {
     IrqSpinGuard guard(table_lock);
     for (unsigned i = 0; i <= pid->level; i++) {
       pid_namespace* ns = pid->numbers[i].ns;
       ns->table.release(pid->numbers[i].nr);
-      unsigned left = --ns->pid_allocated;
-      if (left >= 1 && left <= kFewNumbers && ns->child_reaper) wake_up_process(ns->child_reaper);  // T-27
+      const unsigned left = --ns->pid_allocated;
       if (left == kPidAdding && !ns->child_reaper) ns->pid_allocated = 0;  // T-25: its first process came to nothing
     }
   }
@@ -182,6 +178,15 @@ namespace {
 
 struct pid** task_pid_place(task_struct* t, pid_type type) {
   return type == PIDTYPE_PID ? &t->thread_pid : &t->signal->pids[type];
+}
+
+// T-27: a task has given up its number. The init of a namespace that ends waits until it has no others. tasklist_lock held for writing, so
+// that an init that is still there is not released meanwhile.
+void tell_ending_namespaces(const struct pid* pid) {
+  for (unsigned i = 1; i <= pid->level; i++) {
+    const pid_namespace* ns = pid->numbers[i].ns;
+    if (!(data_race(ns->pid_allocated) & kPidAdding) && ns->child_reaper) wake_up_process(ns->child_reaper);
+  }
 }
 
 bool unused(const struct pid* pid) {
@@ -203,6 +208,7 @@ void change_pid(task_struct* t, pid_type type, struct pid* now) {
   hlist_del_rcu(&t->pid_links[type]);
   WRITE_ONCE(*place, now);
   if (now) hlist_add_head_rcu(&t->pid_links[type], &now->tasks[type]);
+  if (type == PIDTYPE_PID && was->level) tell_ending_namespaces(was);
   if (was != &init_struct_pid && unused(was)) free_pid(was);  // number 0 is nobody's to free
 }
 

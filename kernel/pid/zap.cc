@@ -31,22 +31,22 @@ void reap_children() {
   while (do_wait({PIDTYPE_MAX, nullptr, WEXITED | __WALL}, &event) != -ECHILD);
 }
 
-// Numbers of dead members of the namespace that self keeps from being free (20 T-29), having joined their process group or
-// session. Linux does not count them, and waits here for ever.
-unsigned kept_by_group(const pid_namespace* ns, const task_struct* self) {
+// Is a task left that has a number here and is not of self's group? Numbers that outlive their tasks as those of process groups or
+// sessions (20 T-29) do not count: whoever keeps them need not be of the namespace, and may wait for self. Linux counts them, and waits for ever.
+bool has_other_members(pid_namespace* ns, const task_struct* self) {
   ReadGuard tasklist(tasklist_lock);
-  const signal_struct* s = self->signal;
-  struct pid* const group = s->pids[PIDTYPE_PGID], * const session = s->pids[PIDTYPE_SID];
-  auto kept = [ns](struct pid* p) { return pid_nr_ns(p, ns) && !pid_task(p, PIDTYPE_PID) ? 1u : 0u; };
-  return kept(group) + (session == group ? 0 : kept(session));
+  for (struct pid* pid = find_ge_pid(1, ns); pid; pid = find_ge_pid(pid_nr_ns(pid, ns) + 1, ns)) {
+    const task_struct* t = pid_task(pid, PIDTYPE_PID);
+    if (t && !same_thread_group(t, self)) return true;
+  }
+  return false;
 }
 
-// Who came in by setns has parents outside; they release it, and free_pid() wakes us (T-27, X-24).
-void wait_until_empty(pid_namespace* ns, task_struct* self) {
-  const unsigned own = thread_group_leader(self) ? 1 : 2;  // a leader that died first has its number still
+// Who came in by setns has parents outside; they release it, and its number's end as a task's wakes us (T-27, X-24).
+void wait_until_empty(pid_namespace* ns, const task_struct* self) {
   for (;;) {
     set_current_state(TASK_INTERRUPTIBLE);
-    if (READ_ONCE(ns->pid_allocated) <= own + kept_by_group(ns, self)) break;
+    if (!has_other_members(ns, self)) break;
     schedule();
   }
   __set_current_state(TASK_RUNNING);
@@ -61,5 +61,9 @@ void zap_pid_ns_processes(pid_namespace* ns) {
   kill_all_but_init(ns);
   reap_children();
   wait_until_empty(ns, self);
+  {
+    IrqOffWriteGuard tasklist(tasklist_lock);
+    ns->child_reaper = &init_task;  // nobody is left whose parent self could become, nor who would wake it
+  }
   if (ns->reboot) self->signal->group_exit_code = ns->reboot;
 }
