@@ -4,6 +4,7 @@
 #include <linux/string.h>
 
 #include "arch/hosted/engine.hh"
+#include "arch/hosted/parallel.hh"
 #include "kernel/sched/check.hh"
 #include "arch/hosted/user_side.hh"
 #include "init/init.hh"
@@ -66,13 +67,20 @@ HOSTED_ENGINE void set_up_boot_info(const HostedConfig& config) {
 
 }  // namespace
 
+HOSTED_ENGINE void host_fiber(Cpu& c, void* low, unsigned long size) {
+  c.host.tsan = __tsan_get_current_fiber ? __tsan_get_current_fiber() : nullptr;
+  c.host.stack_low = reinterpret_cast<unsigned long>(low);
+  c.host.stack_size = size;
+}
+
 [[noreturn]] HOSTED_ENGINE void end_world(HostedEnd how, int status) {
+  if (engine.parallel) parallel::end(how, status);
   engine.alive = false;
   engine.result.how = how;
   engine.result.status = status;
   edge_from(&engine.world_order);
   hosted_fiber gone{};
-  fiber_switch(&gone, &engine.host, Leaving::ForGood);
+  fiber_switch(&gone, &engine.cpus[0].host, Leaving::ForGood);
   __builtin_unreachable();
 }
 
@@ -87,21 +95,29 @@ extern "C" HOSTED_ENGINE void hosted_run(const HostedConfig* config, HostedResul
   engine.dice = ~config->seed;
   engine.switch_mean = config->switch_mean ? config->switch_mean : 1;
   engine.countdown = 1;
+  engine.parallel = config->parallel;
   engine.now = hosted::kBootTime;
   hosted::set_up_cpus(cpu_startup ? config->cpus : 1);
   hosted::set_up_boot_info(*config);
   hosted::set_up_boot_cpu(*config);
-  engine.host.tsan = __tsan_get_current_fiber ? __tsan_get_current_fiber() : nullptr;
-  engine.host.stack_low = reinterpret_cast<unsigned long>(config->host_stack);
-  engine.host.stack_size = config->host_stack_size;
+  hosted::Cpu& first = engine.cpus[0];
+  hosted::play(&first);
+  hosted::host_fiber(first, config->host_stack, config->host_stack_size);
   hosted::edge_from(&engine.world_order);
   engine.alive = true;
-  hosted::fiber_switch(&engine.host, hosted::this_cpu().running, hosted::Leaving::Returns);
+  if (engine.parallel) hosted::parallel::begin(config->seed);
+  hosted::fiber_switch(&first.host, first.running, hosted::Leaving::Returns);
+  if (engine.parallel) hosted::parallel::join();
   hosted::edge_to(&engine.world_order);
   hosted::user_side_clear();
   hosted::user_process_clear();
   hosted::destroy_all_fibers();
-  engine.result.virtual_ns = engine.now;
+  engine.result.virtual_ns = hosted::kernel_time();
+  for (const hosted::Cpu& c : engine.cpus) {
+    engine.result.switches += c.switches;
+    engine.result.syscalls += c.syscalls;
+    engine.result.yield_points += c.yield_points;
+  }
   *result = engine.result;
 }
 
@@ -120,6 +136,7 @@ const BootInfo& boot_info() { return engine.boot_info; }
 }
 
 HOSTED_ENGINE void console_write(std::span<const char> text) {
+  hosted::EngineLock lock;
   HostedLog& log = hosted_log;
   unsigned long hash = 0;
   for (char ch : text) {
@@ -217,7 +234,7 @@ extern "C" void hosted_report_fault(unsigned long address, unsigned long ip, uns
     unsigned long low = t->thread.fiber.stack_low;
     if (address < low && low - address <= 0x10000)
       printk(KERN_EMERG "kernel stack overflow: guard page below the stack of task %d \"%s\"\n", t->pid, t->comm);
-    printk(KERN_EMERG "cpu %u task %d \"%s\" ip %#lx sp %#lx\n", engine.current, t->pid, t->comm, ip, sp);
+    printk(KERN_EMERG "cpu %u task %d \"%s\" ip %#lx sp %#lx\n", hosted::this_cpu().block.cpu, t->pid, t->comm, ip, sp);
   }
   static HostFrame frames[hosted::kMaxFrames];
   if (ip < 4096) {  // a call through a null pointer: begin with the caller

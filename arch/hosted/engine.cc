@@ -6,6 +6,7 @@
 #include <linux/printk.h>
 
 #include "arch/hosted/appointment.hh"
+#include "arch/hosted/parallel.hh"
 #include "arch/hosted/pilot.hh"
 #include "kernel/entry/entry.hh"
 
@@ -18,6 +19,7 @@ HostedPilot hosted_pilot;
 namespace hosted {
 
 constinit Engine engine{};
+__thread Cpu* hosted_here;
 
 namespace {
 
@@ -93,6 +95,7 @@ HOSTED_ENGINE void go_on_as(unsigned cpu) {
   if (cpu == engine.current) return;
   Cpu& from = this_cpu();
   engine.current = cpu;
+  play(&engine.cpus[cpu]);
   note(kEventCpu, cpu, 0);
   fiber_switch(from.running, engine.cpus[cpu].running, Leaving::Returns);
 }
@@ -150,10 +153,16 @@ HOSTED_ENGINE pt_regs kernel_regs() {
 char console_buffer[4096];
 unsigned console_size;
 
-void handle_console() {
-  unsigned n = console_size;
-  console_size = 0;
-  if (console_input) console_input({console_buffer, n});
+HOSTED_ENGINE __attribute__((__noinline__)) void handle_console() {
+  char text[sizeof console_buffer];
+  unsigned n;
+  {
+    EngineLock lock;
+    n = console_size;
+    __builtin_memcpy(text, console_buffer, n);
+    console_size = 0;
+  }
+  if (console_input) console_input({text, n});
 }
 
 void handle_pending(unsigned pending) {
@@ -193,6 +202,8 @@ HOSTED_ENGINE unsigned long appointment_end() {
   return engine.appointment.seen;
 }
 
+HOSTED_ENGINE u64 kernel_time() { return engine.parallel ? parallel::now() : engine.now; }
+
 HOSTED_ENGINE u64 next_random(u64* state) {  // splitmix64
   u64 z = *state += 0x9e3779b97f4a7c15ull;
   z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
@@ -201,6 +212,7 @@ HOSTED_ENGINE u64 next_random(u64* state) {  // splitmix64
 }
 
 HOSTED_ENGINE void note(HostedEventKind what, unsigned long a, unsigned long b) {
+  if (engine.parallel) return;  // there is no order to be written down
   HostedLog& log = hosted_log;
   HostedEvent e{engine.now, what, engine.current, a, b};
   unsigned long words[] = {e.time, static_cast<unsigned long>(what) << 32 | e.cpu, a, b};
@@ -211,6 +223,7 @@ HOSTED_ENGINE void note(HostedEventKind what, unsigned long a, unsigned long b) 
 
 HOSTED_ENGINE void raise_pending(unsigned cpu, unsigned bits) {
   edge_from(&engine.cpus[cpu].ipi_order);
+  if (engine.parallel) return parallel::raise(engine.cpus[cpu], bits);
   engine.cpus[cpu].pending |= bits;
 }
 
@@ -234,6 +247,7 @@ HOSTED_ENGINE void move_time_to(u64 t) {
 
 HOSTED_ENGINE void wait_until_runnable() {
   Cpu& me = this_cpu();
+  if (engine.parallel) return parallel::wait(me);
   while (me.waits() && !me.pending) {
     if (CpuSet set = runnable_cpus())
       go_on_as(choose(set));
@@ -243,10 +257,9 @@ HOSTED_ENGINE void wait_until_runnable() {
 }
 
 HOSTED_ENGINE void deliver_interrupts(pt_regs* user_regs) {
-  while (this_cpu().pending) {
+  while (parallel::pending(this_cpu())) {
     Cpu& c = this_cpu();
-    unsigned pending = c.pending;
-    c.pending = 0;
+    const unsigned pending = parallel::take_pending(c);
     c.irqs_on = false;
     edge_to(&c.ipi_order);
     note(kEventIrq, pending, 0);
@@ -274,6 +287,7 @@ extern "C" HOSTED_ENGINE __attribute__((__noinline__)) task_struct* hosted_curre
 
 extern "C" HOSTED_ENGINE void hosted_cpu_relax() {
   hosted::Cpu& me = this_cpu();
+  if (engine.parallel) return hosted::parallel::relax(me);
   if (!engine.alive) return;
   if (me.stopping && !me.irqs_on) me.halted = true;  // its stack may be gone before it would be chosen again
   if (me.irqs_on && me.pending) return hosted::deliver_interrupts(nullptr);
@@ -293,7 +307,7 @@ extern "C" HOSTED_ENGINE void hosted_cpu_relax() {
 namespace arch {
 
 HOSTED_ENGINE __attribute__((__noinline__)) CpuBlock& cpu_block() { return this_cpu().block; }
-HOSTED_ENGINE __attribute__((__noinline__)) unsigned cpu_id() { return engine.current; }
+HOSTED_ENGINE __attribute__((__noinline__)) unsigned cpu_id() { return this_cpu().block.cpu; }
 HOSTED_ENGINE __attribute__((__noinline__)) int preempt_count() { return this_cpu().block.preempt_count; }
 HOSTED_ENGINE __attribute__((__noinline__)) void preempt_count_add(int n) {
   int& count = this_cpu().block.preempt_count;
@@ -307,11 +321,12 @@ HOSTED_ENGINE __attribute__((__noinline__)) bool preempt_count_dec_and_test() {
 HOSTED_ENGINE CpuBlock& cpu_block_of(unsigned cpu) { return engine.cpus[cpu].block; }
 
 HOSTED_ENGINE void yield_point(PreemptPoint) {
+  hosted::Cpu& me = this_cpu();
+  if (engine.parallel) return hosted::parallel::point(me);
   if (!engine.alive) return;
   hosted::progress();
-  hosted::Cpu& me = this_cpu();
   if (++engine.stuck_points > hosted::kStuckPoints) hosted::move_time_to(engine.now + hosted::kStuckStep);
-  engine.result.yield_points++;
+  me.yield_points++;
   if (engine.appointment.task) hosted::keep_appointment();
   if (hosted_pilot.steering) [[unlikely]] {
     hosted::CpuSet set = hosted::runnable_cpus();
@@ -357,7 +372,7 @@ HOSTED_ENGINE void send_ipi(unsigned cpu, Ipi what) {
 }
 
 // ---- Clocks -------------------------------------------------------------------------------------------------------
-HOSTED_ENGINE u64 clock_ns() { return engine.now; }
+HOSTED_ENGINE u64 clock_ns() { return hosted::kernel_time(); }
 std::span<const unsigned char> vdso_image() { return {}; }
 void vdso_set_clock(void*, s64) {}
 void vdso_send_to_kernel(void*) {}
@@ -365,12 +380,15 @@ u64 boot_wall_ns() { return 1'700'000'000ull * 1'000'000'000ull; }  // 2023-11-1
 HOSTED_ENGINE void timer_program(u64 deadline_ns) {
   hosted::Cpu& c = this_cpu();
   c.deadline = deadline_ns;
-  if (deadline_ns <= engine.now) {
+  if (deadline_ns <= hosted::kernel_time()) {
     c.deadline = hosted::kNever;
-    c.pending |= hosted::kPendingTimer;
+    hosted::raise_pending(c.block.cpu, hosted::kPendingTimer);
   }
 }
-HOSTED_ENGINE u64 entropy() { return hosted::next_random(&engine.dice); }
+HOSTED_ENGINE u64 entropy() {
+  hosted::EngineLock lock;
+  return hosted::next_random(&engine.dice);
+}
 
 }  // namespace arch
 
@@ -380,6 +398,7 @@ extern "C" HOSTED_ENGINE void hosted_race_point() {
 }
 
 extern "C" HOSTED_ENGINE void hosted_console_input(const char* text, unsigned long size) {
+  hosted::EngineLock lock;
   for (unsigned long i = 0; i < size && hosted::console_size < sizeof(hosted::console_buffer); i++)
     hosted::console_buffer[hosted::console_size++] = text[i];
   hosted::raise_pending(0, hosted::kPendingConsole);

@@ -1,6 +1,6 @@
 // Fibers and what the sanitizers must be told of them (notes: toolchain; spec 22 section 14).
 // SPDX-License-Identifier: Apache-2.0
-#include "arch/hosted/fiber.hh"
+#include "arch/hosted/engine.hh"
 
 namespace hosted {
 namespace {
@@ -14,12 +14,14 @@ constexpr unsigned kNoSync = 1;
 
 HOSTED_ENGINE void* new_identity() {
   if (!__tsan_create_fiber) return nullptr;
+  EngineLock lock;
   if (identity_count == kMaxIdentities) __builtin_trap();
   return identities[identity_count++] = __tsan_create_fiber(0);
 }
 
 HOSTED_ENGINE void drop_identity(void* id) {
   if (!id) return;
+  EngineLock lock;
   for (unsigned i = identity_count; i-- > 0;) {
     if (identities[i] != id) continue;
     identities[i] = identities[--identity_count];

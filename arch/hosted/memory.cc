@@ -4,7 +4,7 @@
 #include <linux/page_ref.h>
 #include <linux/string.h>
 
-#include "arch/hosted/engine.hh"
+#include "arch/hosted/parallel.hh"
 #include "mm/mm_struct.hh"
 
 namespace arch {
@@ -20,8 +20,17 @@ HOSTED_ENGINE void switch_mm(mm_struct*, mm_struct* next) {
   this_cpu().loaded_mm = next;
 }
 HOSTED_ENGINE void enter_lazy_tlb(mm_struct*) {}
-void flush_tlb_mm(mm_struct*) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-void flush_tlb_range(mm_struct*, unsigned long, unsigned long) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+// Nothing is cached between instructions, but another CPU may be within one (parallel engine).
+HOSTED_ENGINE void flush_tlb_mm(mm_struct*) {
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  if (engine.parallel) hosted::parallel::wait_for_reaching();
+}
+HOSTED_ENGINE void flush_tlb_range(mm_struct* mm, unsigned long, unsigned long) { flush_tlb_mm(mm); }
+
+static int map_locked(unsigned long va, const unsigned* numbers, size_t n) {
+  hosted::EngineLock lock;
+  return host_vmap(va, numbers, n);
+}
 
 Result<void> vmap_range(unsigned long va, std::span<page* const> pages) {
   constexpr size_t kBatch = 64;
@@ -29,15 +38,18 @@ Result<void> vmap_range(unsigned long va, std::span<page* const> pages) {
   for (size_t at = 0; at < pages.size(); at += kBatch) {
     size_t n = pages.size() - at < kBatch ? pages.size() - at : kBatch;
     for (size_t i = 0; i < n; i++) numbers[i] = static_cast<unsigned>(page_to_pfn(pages[at + i]));
-    if (host_vmap(va + at * 4096, numbers, n)) {
-      if (at) host_vunmap(va, at * 4096);
+    if (map_locked(va + at * 4096, numbers, n)) {
+      if (at) vunmap_range(va, at * 4096);
       return fail(ENOMEM);
     }
   }
   return {};
 }
 
-void vunmap_range(unsigned long va, unsigned long size) { host_vunmap(va, size); }
+void vunmap_range(unsigned long va, unsigned long size) {
+  hosted::EngineLock lock;
+  host_vunmap(va, size);
+}
 unsigned long vmap_table_pages() { return 0; }  // the host keeps them
 KernelRange vmalloc_area() { return {kVmallocBase, kVmallocBase + kVmallocSize}; }
 void clear_page(void* p) { memset(p, 0, 4096); }

@@ -4,6 +4,7 @@
 #include <linux/string.h>
 
 #include "arch/hosted/engine.hh"
+#include "arch/hosted/parallel.hh"
 #include "arch/hosted/user_side.hh"
 #include "kernel/entry/entry.hh"
 #include "kernel/fork/fork.hh"
@@ -52,7 +53,7 @@ HOSTED_ENGINE task_struct* switch_to(task_struct* prev, task_struct* next) {
   hosted::Cpu& c = this_cpu();
   hosted::note(kEventSwitch, static_cast<unsigned long>(prev->pid), static_cast<unsigned long>(next->pid));
   engine.quiet_rounds = 0;
-  engine.result.switches++;
+  c.switches++;
   c.last = prev;
   c.block.current_task = next;
   c.block.stack_top = reinterpret_cast<unsigned long>(next->stack) + THREAD_SIZE;
@@ -76,6 +77,7 @@ Result<void> copy_thread(task_struct* child, task_struct*, const kernel_clone_ar
 }
 
 void exit_thread(task_struct* t) {
+  if (engine.parallel) hosted::parallel::wait_until_left(t);
   hosted::user_side_destroy(t);
   hosted::fiber_destroy(&t->thread.fiber);
 }
@@ -121,6 +123,7 @@ Result<void> start_cpu(unsigned cpu, task_struct* idle) {
   c.running = &idle->thread.fiber;
   hosted::edge_from(&engine.world_order);
   c.online = true;
+  if (engine.parallel) hosted::parallel::start(c);
   return {};
 }
 

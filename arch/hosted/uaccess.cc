@@ -85,13 +85,16 @@ HOSTED_ENGINE char* walk(unsigned long addr, unsigned access, unsigned* error) {
   }
 }
 
-char* walk_faulting(unsigned long addr, unsigned access) {
+char* Reach::to(unsigned long addr, unsigned access) {
   for (;;) {
     unsigned error;
     if (char* p = walk(addr, access, &error)) return p;
     if (!may_fault() || !current->mm || addr >= kUserTop) return nullptr;
+    close();
     FaultInfo info;
-    if (!handle_user_fault(addr, error, &info)) return nullptr;
+    const bool handled = handle_user_fault(addr, error, &info).has_value();
+    open();
+    if (!handled) return nullptr;
   }
 }
 
@@ -106,13 +109,14 @@ HOSTED_ENGINE void memcpy_racy(void* dst, const void* src, size_t n) {
 namespace arch {
 
 using hosted::chunk;
-using hosted::walk_faulting;
+using hosted::Reach;
 
 unsigned long raw_copy_from_user(void* dst, unsigned long src, unsigned long n) {
   auto* to = static_cast<char*>(dst);
   while (n) {
     unsigned long part = chunk(src, n);
-    const char* from = walk_faulting(src, 0);
+    Reach reach;
+    const char* from = reach.to(src, 0);
     if (!from) return n;
     hosted::check_kernel_side(to, part, true);
     hosted::move_bytes(to, from, part);
@@ -125,7 +129,8 @@ unsigned long raw_copy_to_user(unsigned long dst, const void* src, unsigned long
   auto* from = static_cast<const char*>(src);
   while (n) {
     unsigned long part = chunk(dst, n);
-    char* to = walk_faulting(dst, kFaultWrite);
+    Reach reach;
+    char* to = reach.to(dst, kFaultWrite);
     if (!to) return n;
     hosted::check_kernel_side(from, part, false);
     hosted::move_bytes(to, from, part);
@@ -139,7 +144,8 @@ unsigned long raw_clear_user(unsigned long dst, unsigned long n) {
   while (n) {
     unsigned long part = chunk(dst, n);
     if (part > sizeof kZeroes) part = sizeof kZeroes;
-    char* to = walk_faulting(dst, kFaultWrite);
+    Reach reach;
+    char* to = reach.to(dst, kFaultWrite);
     if (!to) return n;
     hosted::move_bytes(to, kZeroes, part);
     dst += part, n -= part;
@@ -150,7 +156,8 @@ unsigned long raw_clear_user(unsigned long dst, unsigned long n) {
 long raw_strncpy_from_user(char* dst, unsigned long src, long max) {
   for (long done = 0; done < max;) {
     unsigned long part = chunk(src, static_cast<unsigned long>(max - done));
-    const char* from = walk_faulting(src, 0);
+    Reach reach;
+    const char* from = reach.to(src, 0);
     if (!from) return -EFAULT;
     for (unsigned long i = 0; i < part; i++, done++) {
       hosted::move_bytes(&dst[done], &from[i], 1);
@@ -164,7 +171,8 @@ long raw_strncpy_from_user(char* dst, unsigned long src, long max) {
 // The word itself is shared with user code, by design: atomics only.
 long raw_cmpxchg_user_u32(unsigned long addr, u32 old, u32 desired, u32* found) {
   if (addr & 3) return -EFAULT;
-  auto* p = reinterpret_cast<u32*>(walk_faulting(addr, kFaultWrite));
+  Reach reach;
+  auto* p = reinterpret_cast<u32*>(reach.to(addr, kFaultWrite));
   if (!p) return -EFAULT;
   __atomic_compare_exchange_n(p, &old, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
   *found = old;
@@ -173,7 +181,8 @@ long raw_cmpxchg_user_u32(unsigned long addr, u32 old, u32 desired, u32* found) 
 
 long raw_atomic_op_user_u32(unsigned long addr, int op, u32 arg, u32* old) {
   if (addr & 3) return -EFAULT;
-  auto* p = reinterpret_cast<u32*>(walk_faulting(addr, kFaultWrite));
+  Reach reach;
+  auto* p = reinterpret_cast<u32*>(reach.to(addr, kFaultWrite));
   if (!p) return -EFAULT;
   switch (op) {
     case 0: *old = __atomic_exchange_n(p, arg, __ATOMIC_SEQ_CST); return 0;

@@ -6,6 +6,7 @@
 #include <uapi/linux/sched.h>
 #include <uapi/linux/signal.h>
 
+#include "arch/hosted/parallel.hh"
 #include "arch/hosted/user_entry.hh"
 #include "arch/hosted/walk.hh"
 #include "kernel/task/task.hh"
@@ -124,6 +125,14 @@ long do_syscall_at(long nr, const unsigned long (&a)[6], unsigned long after) {
   }
 }
 
+template <class Move>
+HOSTED_ENGINE bool reach(unsigned long addr, unsigned kind, unsigned* error, unsigned long part, Move& move) {
+  parallel::Reach translated;
+  char* p = walk(addr, kind | arch::kFaultUser, error);
+  if (p) move(p, part);
+  return p;
+}
+
 // One page at a time, each with the access rights of a user-mode instruction.
 template <class Move>
 void access(unsigned long addr, size_t n, unsigned kind, Move move) {
@@ -132,13 +141,13 @@ void access(unsigned long addr, size_t n, unsigned kind, Move move) {
     unsigned long part = 4096 - (addr & 4095);
     if (part > n) part = n;
     unsigned error;
-    char* p = walk(addr, kind | arch::kFaultUser, &error);
-    if (p) {
-      move(p, part);
+    if (reach(addr, kind, &error, part, move)) {
       addr += part, n -= part;
     } else {
       leave_and_come_back({arch::UserExitKind::Fault, 14, error, addr}, kAtAccess);
     }
+    if (engine.parallel && parallel::pending(this_cpu()))  // else a program that looks at its memory in a loop keeps its CPU for ever
+      leave_and_come_back({arch::UserExitKind::Interrupt, 0, 0, 0}, kAtAccess);
   }
   end_instruction(traps);
 }
@@ -170,6 +179,7 @@ HOSTED_ENGINE void user_main(void* p) {
 
 namespace user {
 
+using hosted::engine;
 using hosted::self;
 
 long syscall6(long nr, const unsigned long (&args)[6]) { return hosted::do_syscall_at(nr, args, hosted::kAfterSyscall); }
@@ -238,10 +248,10 @@ HOSTED_ENGINE void burn(u64 ns) {
     hosted::Cpu& c = hosted::this_cpu();
     c.burn_ns = ns;
     c.burning = ns != 0;
-    hosted::wait_until_runnable();
+    engine.parallel ? hosted::parallel::burn_on(c) : hosted::wait_until_runnable();
     c.burning = false;
     ns = c.burn_ns;
-    if (!c.pending && !ns) return;
+    if (!hosted::parallel::pending(c) && !ns) return;
     hosted::leave_and_come_back({arch::UserExitKind::Interrupt, 0, 0, 0}, hosted::kAtBurn);
   }
 }

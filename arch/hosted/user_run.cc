@@ -3,6 +3,7 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 
+#include "arch/hosted/parallel.hh"
 #include "arch/hosted/user_side.hh"
 #include "arch/hosted/user_entry.hh"
 #include "kernel/task/task.hh"
@@ -18,14 +19,20 @@ constexpr unsigned long kUserStack = 128 << 10;
 
 constinit hosted_user* all_users;
 
+HOSTED_ENGINE char* stack_alloc() {
+  EngineLock lock;
+  return host_stack_alloc(kUserStack);
+}
+
 HOSTED_ENGINE hosted_user* user_side_create(task_struct* t, pt_regs* regs) {
-  char* low = host_stack_alloc(kUserStack);
+  char* low = stack_alloc();
   if (!low) panic("hosted: no memory for a user fiber");
   auto* u = reinterpret_cast<hosted_user*>(low + kUserStack - sizeof(hosted_user));
   *u = {};
   u->task = t;
   u->regs = regs;
   fiber_make(&u->fiber, low, kUserStack, reinterpret_cast<unsigned long>(u), user_main, u);
+  EngineLock lock;
   u->next = all_users;
   u->link = &all_users;
   if (all_users) all_users->link = &u->next;
@@ -34,15 +41,19 @@ HOSTED_ENGINE hosted_user* user_side_create(task_struct* t, pt_regs* regs) {
 }
 
 HOSTED_ENGINE void free_user_side(hosted_user* u) {
-  *u->link = u->next;
-  if (u->next) u->next->link = u->link;
+  {
+    EngineLock lock;
+    *u->link = u->next;
+    if (u->next) u->next->link = u->link;
+  }
   fiber_destroy(&u->fiber);
+  EngineLock lock;
   host_stack_free(reinterpret_cast<char*>(u->fiber.stack_low), kUserStack);
 }
 
 HOSTED_ENGINE void note_exit(const task_struct* t, const hosted_user* u) {
   if (u->exit.kind == arch::UserExitKind::Syscall) {
-    engine.result.syscalls++;
+    this_cpu().syscalls++;
     note(kEventSyscall, u->regs->orig_ax, static_cast<unsigned long>(t->pid));
   } else if (u->exit.kind == arch::UserExitKind::Fault) {
     note(kEventFault, u->exit.address, u->exit.error);
@@ -69,7 +80,7 @@ HOSTED_ENGINE UserExit user_run(pt_regs* regs) {
   task_struct* t = hosted_current();
   yield_point(PreemptPoint::Syscall);  // interrupts are off: other CPUs get a chance, interrupts come below
   this_cpu().irqs_on = true;
-  if (this_cpu().pending) {
+  if (parallel::pending(this_cpu())) {
     deliver_interrupts(regs);
     return {UserExitKind::Interrupt, 0, 0, 0};
   }

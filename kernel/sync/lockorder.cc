@@ -69,7 +69,10 @@ constinit Checker checker{};
 // The checker's own lock: no yield point within, so on the deterministic engine it is never contended.
 UNSEEN void lock_checker() {
   u32 free = 0;
-  while (!__atomic_compare_exchange_n(&checker.lock, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) free = 0;
+  while (!__atomic_compare_exchange_n(&checker.lock, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+    free = 0;
+    arch::cpu_relax();  // interrupts are off
+  }
 }
 UNSEEN void unlock_checker() { __atomic_store_n(&checker.lock, 0, __ATOMIC_RELEASE); }
 

@@ -37,6 +37,7 @@ struct HostedConfig {
   unsigned long boot_stack_size;
   char* host_stack;  // of the caller, for AddressSanitizer
   unsigned long host_stack_size;
+  bool parallel;  // a host thread per CPU, the host's time; else the deterministic engine
 };
 
 enum HostedEnd : int { kEndHalt, kEndPowerOff, kEndRestart, kEndPanic, kEndDeadlock };
@@ -98,6 +99,14 @@ char* host_stack_alloc(unsigned long size);  // guard page below; null: no memor
 void host_stack_free(char* low, unsigned long size);
 void host_echo(const char* text, unsigned long size);
 [[noreturn]] void host_abort();
+// For the parallel engine. Threads: body(cpu, its stack's low end and size) on a new host thread each, for CPUs 1 to n-1.
+int host_start_threads(unsigned cpus, void (*body)(unsigned cpu, char* low, unsigned long size));  // 0 or errno
+void host_join_threads(void);
+unsigned long host_clock_ns(void);  // monotonic
+void host_wait(const unsigned* word, unsigned value, unsigned long timeout_ns);  // sleeps while *word is value; may return early
+void host_wake(unsigned* word);
+void host_yield(void);
+void host_sleep(unsigned long ns);
 // Walks a stack. regs: null for the caller's own, else rbx, rbp, r12-r15, rsp, rip of a suspended one. Returns the depth.
 struct HostFrame {
   unsigned long pc, offset;

@@ -44,13 +44,23 @@ void on_fault(int sig, siginfo_t* info, void* context) {
   raise(sig);
 }
 
+}  // namespace
+
+// Called by each host thread that plays a CPU.
+void catch_faults_of_thread(char* stack, size_t size) {
+  if (__asan_unpoison_memory_region) return;
+  stack_t ss{};
+  ss.ss_sp = stack;
+  ss.ss_size = size;
+  sigaltstack(&ss, nullptr);
+}
+
+namespace {
+
 void catch_faults() {
   if (__asan_unpoison_memory_region) return;
   static char stack[64 << 10];
-  stack_t ss{};
-  ss.ss_sp = stack;
-  ss.ss_size = sizeof stack;
-  sigaltstack(&ss, nullptr);
+  catch_faults_of_thread(stack, sizeof stack);
   struct sigaction sa {};
   sa.sa_sigaction = on_fault;
   sa.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
@@ -85,6 +95,15 @@ void find_own_stack(HostedConfig* config) {
 
 }  // namespace
 
+bool parallel_wanted() {
+  const char* s = getenv("CF_ENGINE");
+  if (s && strcmp(s, "parallel") && strcmp(s, "deterministic")) {
+    fprintf(stderr, "hosted: CF_ENGINE is parallel or deterministic\n");
+    exit(1);
+  }
+  return s && !strcmp(s, "parallel");
+}
+
 bool usable() { return process_usable; }
 
 Outcome run(const Options& options, Trace trace) {
@@ -98,6 +117,7 @@ Outcome run(const Options& options, Trace trace) {
   config.memory = static_cast<unsigned long>(options.memory_mb) << 20;
   config.seed = options.seed;
   config.switch_mean = options.switch_mean;
+  config.parallel = options.parallel;
   config.command_line = options.command_line.c_str();
   config.initrd = options.initrd.data();
   config.initrd_size = options.initrd.size();

@@ -11,6 +11,8 @@
 
 namespace hosted_world {
 
+bool parallel_wanted();  // CF_ENGINE=parallel
+
 struct Options {
   unsigned cpus = 1;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -23,6 +25,7 @@ struct Options {
   std::string command_line;
   std::vector<unsigned char> initrd;
   std::string console_input;  // typed at boot
+  bool parallel = parallel_wanted();  // a host thread per CPU (CF_ENGINE=parallel); seed and trace mean nothing then
   bool echo = false;          // console output to stderr, too; CF_CONSOLE=1 forces it
 };
 
