@@ -59,9 +59,7 @@ bool begin(task_struct* self, CoreDump* core, int sig) {
   signal_struct* s = self->signal;
   IrqOffSpinGuard guard(self->sighand->siglock);
   if ((s->flags & SIGNAL_GROUP_EXIT) || s->group_exec_task) return false;
-  WRITE_ONCE(s->flags, SIGNAL_GROUP_EXIT);
-  s->group_exit_code = sig;
-  s->group_stop_count = 0;
+  start_group_exit(self, sig);
   WRITE_ONCE(self->flags, self->flags | PF_DUMPCORE);
   clear_tsk_thread_flag(self, TIF_SIGPENDING);  // from here on only SIGKILL counts (21 S-13)
   atomic_set(&core->left, end_others(self));

@@ -40,9 +40,7 @@ CoreDump* agree_on_group_code(task_struct* self, long code) {
   signal_struct* s = self->signal;
   WRITE_ONCE(self->flags, self->flags | PF_POSTCOREDUMP);
   if (--s->quick_threads || (s->flags & SIGNAL_GROUP_EXIT)) return s->core;
-  WRITE_ONCE(s->flags, SIGNAL_GROUP_EXIT);
-  s->group_exit_code = static_cast<int>(code);
-  s->group_stop_count = 0;
+  start_group_exit(self, static_cast<int>(code));
   return nullptr;
 }
 
@@ -139,8 +137,7 @@ void do_group_exit(int code) {
     } else if (s->group_exec_task) {
       code = 0;
     } else {
-      s->group_exit_code = code;
-      WRITE_ONCE(s->flags, SIGNAL_GROUP_EXIT);
+      start_group_exit(self, code);
       zap_other_threads(self);
     }
   }

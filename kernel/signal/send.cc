@@ -102,9 +102,7 @@ task_struct* choose_thread(int sig, task_struct* p, pid_type type) {
 
 // S-21: nobody will handle it, so all threads are told to die now.
 void kill_group(signal_struct* s, task_struct* p, int sig) {
-  WRITE_ONCE(s->flags, SIGNAL_GROUP_EXIT);
-  s->group_exit_code = sig;
-  s->group_stop_count = 0;
+  start_group_exit(p, sig);
   task_struct* t;
   for_each_thread(p, t) {
     task_clear_jobctl_pending(t, JOBCTL_PENDING_MASK);
@@ -299,9 +297,18 @@ void force_sigsegv(int sig) {
   force_sig_info(&info, sig == SIGSEGV ? Handler::Default : Handler::AsSet);
 }
 
-// exit_group and exec: everybody but p's caller is to die. siglock held.
+void start_group_exit(task_struct* p, int code) {
+  signal_struct* s = p->signal;
+  WRITE_ONCE(s->flags, SIGNAL_GROUP_EXIT);
+  s->group_exit_code = code;
+  s->group_stop_count = 0;
+  task_clear_jobctl_pending(p, JOBCTL_STOP_PENDING);
+}
+
+// exit_group and exec: everybody but p's caller is to die. A stop under way goes on with who is left, which is p:
+// after an exec it still has to stop (S-41). siglock held.
 void zap_other_threads(task_struct* p) {
-  p->signal->group_stop_count = 0;
+  p->signal->group_stop_count = p->jobctl & JOBCTL_STOP_CONSUME ? 1 : 0;
   task_struct* t;
   for_each_thread(p, t) {
     if (t == p) continue;

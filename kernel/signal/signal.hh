@@ -43,6 +43,7 @@ void force_sig(int sig);                                // current; unblocks and
 void force_sig_fault(int sig, int code, void* addr);    // current
 void force_fatal_sig(int sig);                          // current dies of it whatever its handlers
 void force_sigsegv(int sig);
+void start_group_exit(task_struct* p, int code);        // p's process is to end with code; p no longer stops. siglock held
 void zap_other_threads(task_struct* p);                 // siglock held
 void flush_signal_handlers(task_struct* t, int force_default);  // exec: caught ones to default
 void flush_signals(task_struct* t);
