@@ -2,7 +2,7 @@
 # Builds the fuzz target without Bazel, with the compiler and flags that the fleet gives ($CXX, $CXXFLAGS, $LIB_FUZZING_ENGINE),
 # into $OUT, with its seed corpus. Anywhere else: CXX=clang++ OUT=/tmp/out .clusterfuzzlite/build.sh
 # SPDX-License-Identifier: Apache-2.0
-cd "$(dirname "$0")" && cd "${SRC:+$SRC/cleanfork}" 2>/dev/null || cd "$(git rev-parse --show-toplevel)"
+if [ -n "${SRC-}" ]; then cd "$SRC/cleanfork"; else cd "$(dirname "$0")/.."; fi
 : "${CXX:=clang++}" "${OUT:=$PWD/out}" "${LIB_FUZZING_ENGINE:=-fsanitize=fuzzer}"
 : "${CXXFLAGS:=-O1 -g1 -fsanitize=address,fuzzer-no-link}"
 work=${WORK:-$(mktemp -d)}/cleanfork

@@ -20,7 +20,7 @@ struct Armed {
   FaultVisit failed;
   bool fired;
 };
-constinit Armed armed;
+constinit Armed armed{};
 
 bool counts_here() { return arch::current_task() == READ_ONCE(armed.task) && !in_interrupt(); }
 }  // namespace

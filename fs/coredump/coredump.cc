@@ -15,7 +15,7 @@
 #include "kernel/sync/guards.hh"
 #include "mm/mm_struct.hh"
 
-constinit CoreSettings core_settings;
+constinit CoreSettings core_settings{};
 
 void coredump_init() {
   core_settings = {};

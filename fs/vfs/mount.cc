@@ -20,7 +20,7 @@ unsigned mount_seq;
 namespace {
 
 constexpr unsigned kMountHashBits = 8;
-constinit hlist_head mount_hash[1u << kMountHashBits];
+constinit hlist_head mount_hash[1u << kMountHashBits]{};
 
 hlist_head* mount_bucket(const vfsmount* m, const dentry* d) {
   u64 key = reinterpret_cast<unsigned long>(m) / 64 + reinterpret_cast<unsigned long>(d) / 64;

@@ -17,7 +17,7 @@ constexpr int kKinds = KCMP_EPOLL_TFD + 1;
 struct Cookie {
   u64 mask, factor;
 };
-constinit Cookie cookies[kKinds];  // new with each world
+constinit Cookie cookies[kKinds]{};  // new with each world
 
 class TaskRef {
  public:

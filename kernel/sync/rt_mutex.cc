@@ -215,7 +215,7 @@ int lock_slow(rt_mutex* lock, unsigned state) {
 }
 
 bool take_free(rt_mutex* lock) {
-  long nobody = 0;
+  s64 nobody = 0;
   return __atomic_compare_exchange_n(&lock->owner.counter, &nobody,
                                      reinterpret_cast<long>(static_cast<task_struct*>(current)), false, __ATOMIC_ACQUIRE,
                                      __ATOMIC_RELAXED);
@@ -288,7 +288,7 @@ int rt_mutex_trylock(rt_mutex* lock) {
 
 void rt_mutex_unlock(rt_mutex* lock) {
   lockorder_release(lock, lock->key);
-  long me = reinterpret_cast<long>(static_cast<task_struct*>(current));
+  s64 me = reinterpret_cast<long>(static_cast<task_struct*>(current));
   if (!__atomic_compare_exchange_n(&lock->owner.counter, &me, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
     unlock_slow(lock);
   arch::yield_point(arch::PreemptPoint::Unlock);
