@@ -69,9 +69,10 @@ dd if=/dev/full bs=1 count=3 2>/dev/null | od -An -tx1; echo x > /dev/full; echo
 echo "== processes"
 ps > listing; awk 'NR == 1 { print $1, $NF } / sh \/script$/ { print "the script" }' listing; rm listing
 top -bn1 | awk '/^Mem:/ { print "mem" } /^CPU:/ { print "cpu" } /^Load/ { print "load" }'
-sleep 100 & kill $!; wait $!; echo "terminated $?"
-sleep 100 & kill -9 $!; wait $!; echo "killed $?"
-sleep 100 & kill -STOP $!; kill -CONT $!; kill -HUP $!; wait $!; echo "hung up $?"
+# The shell says how a job ended only if it has not yet reaped it when it comes to wait.
+{ sleep 100 & kill $!; wait $!; } 2>/dev/null; echo "terminated $?"
+{ sleep 100 & kill -9 $!; wait $!; } 2>/dev/null; echo "killed $?"
+{ sleep 100 & kill -STOP $!; kill -CONT $!; kill -HUP $!; wait $!; } 2>/dev/null; echo "hung up $?"
 sh -c 'kill -SEGV $$'; echo "segv $?"
 sh -c 'kill -PIPE $$'; echo "pipe $?"
 timeout 0.1 sleep 5; echo "timeout $?"; timeout -s KILL 0.1 sleep 5; echo "timeout kill $?"; timeout 5 true; echo "in time $?"

@@ -44,6 +44,7 @@ p=$!
 sleep 1
 strace -p $p -o f.1 2>f.2 &
 s=$!
+until grep -q TracerPid:.$s /proc/$p/status; do sleep 0.1; done
 sleep 1
 grep -c TracerPid:.$s /proc/$p/status
 kill -INT $s
@@ -57,8 +58,8 @@ echo "status $?"
 echo "== stopped and continued"
 strace -o g.1 -e trace=none /traced sleep &
 s=$!
+until p=$(pidof traced); do sleep 0.1; done
 sleep 1
-p=$(pidof traced)
 kill -STOP $p
 sleep 1
 grep State /proc/$p/status
@@ -71,8 +72,8 @@ sed -E 's/si_pid=[0-9]+/si_pid=P/' g.1
 echo "== its own end"
 strace -o h.1 /traced sleep &
 s=$!
+until p=$(pidof traced); do sleep 0.1; done
 sleep 1
-p=$(pidof traced)
 kill -KILL $s
 wait $s 2>/dev/null
 sleep 1
