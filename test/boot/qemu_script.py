@@ -40,17 +40,18 @@ def debian_programs(programs: list[str]) -> list[str]:
     """The mkinitramfs entries for each program of the machine's own, and for the libraries that ldd lists."""
     entries = []
     for program in programs:
-        need(program, pathlib.Path(program).name)
-        listing = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
-        files = [program, *re.findall(r"(/\S+) \(0x", listing)]
-        entries += [f"file:{path.lstrip('/')}={pathlib.Path(path).resolve()}:755" for path in files]
+        path, _, host = program.rpartition("=")
+        need(host, pathlib.Path(host).name)
+        listing = subprocess.run(["ldd", host], capture_output=True, text=True, check=True).stdout
+        files = {path or host: host, **{library: library for library in re.findall(r"(/\S+) \(0x", listing)}}
+        entries += [f"file:{path.lstrip('/')}={pathlib.Path(host).resolve()}:755" for path, host in files.items()]
     return list(dict.fromkeys(entries))
 
 
 def boot(args: argparse.Namespace, initramfs: str, log: pathlib.Path) -> int:
     command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", args.cpu, "-m", str(args.mem), "-smp", str(args.smp), "-nodefaults",
                "-display", "none", "-monitor", "none", "-no-reboot", "-serial", f"file:{log}", "-kernel", args.kernel,
-               "-initrd", initramfs, "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
+               *(["-icount", f"shift={args.icount},sleep=off"] if args.icount is not None else []), "-initrd", initramfs, "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
                "-append", f"debug_exit={'0xf4' if args.crash else 0} console=ttyS0 panic=-1 {'' if args.expect else 'quiet'} {args.append}"]
     try:
         return subprocess.run(command, stdin=subprocess.DEVNULL, timeout=args.timeout, check=False).returncode
@@ -75,11 +76,13 @@ def main() -> int:
     parser.add_argument("--crash", type=int, help="the script ends in a panic, and the machine stops with this status")
     parser.add_argument("--add", action="append", default=[], help="another mkinitramfs entry")
     parser.add_argument("--program", action="append", default=[], help="PATH=SOURCE.c: a static program built with musl-gcc")
-    parser.add_argument("--debian", action="append", default=[], help="a program of this machine, taken along with its libraries")
+    parser.add_argument("--debian", action="append", default=[], help="[PATH=]PROGRAM: a program of this machine, taken along with its libraries")
     parser.add_argument("--mem", type=int, default=512)
     parser.add_argument("--smp", type=int, default=1)
     parser.add_argument("--cpu", default="max,la57=off")
     parser.add_argument("--append", default="")
+    parser.add_argument("--icount", type=int, help="an instruction takes 2^N ns of the guest's time, however busy the host is")
+    parser.add_argument("--log", help="keep the console's text here")
     parser.add_argument("--timeout", type=float, default=300)
     parser.add_argument("--gzip", action="store_true", help="compress the initramfs")
     parser.add_argument("--expect", action="append", default=[], help="a text that the console must show somewhere")
@@ -95,6 +98,8 @@ def main() -> int:
                         *(["--gzip"] if args.gzip else []), *entries], check=True)
         status = boot(args, initramfs, log)
         text = log.read_text(errors="replace")
+    if args.log:
+        pathlib.Path(args.log).write_text(text)
     lines = script_output(text)
     if args.crash is not None:
         # isa-debug-exit makes 2n+1 of the status n that the kernel gave.
