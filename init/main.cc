@@ -32,7 +32,7 @@ unsigned cf_boot_number;
 
 // A subsystem that has a part in boot. quiesce and exit are optional.
 #define FOR_EACH_EARLY_STEP(X)                                                                                      \
-  X(task) X(cpu) X(printk) X(params) X(page_alloc) X(slab) X(vmalloc) X(radix) X(sync) X(wait) X(sched) X(rcu) X(timekeeping) X(timers) X(hrtimers) X(softirq) X(kthread)
+  X(task) X(cpu) X(printk) X(params) X(page_alloc) X(slab) X(vmalloc) X(radix) X(sync) X(wait) X(sched) X(rcu) X(timekeeping) X(timers) X(hrtimers) X(softirq) X(freezer) X(kthread)
 #define FOR_EACH_LATE_STEP(X)                                                                                       \
   X(random) X(crng) X(namespaces) X(pid) X(cred) X(mm) X(fork) X(signal) X(ptrace) X(posix_timers) X(futex) X(filemap) X(vdso) X(vfs) X(nsfs) X(ipc) X(pipe) X(socket) X(ramfs) X(sysfs) X(trace) X(cgroup) X(chrdev) X(kmsg) X(tty) X(coredump) X(membarrier) X(proc) X(smp)
 FOR_EACH_EARLY_STEP(DECLARE_STEP)

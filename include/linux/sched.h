@@ -51,6 +51,7 @@
 #define PF_KTHREAD 0x00200000
 #define PF_RANDOMIZE 0x00400000
 #define PF_NO_SETAFFINITY 0x04000000
+#define PF_SUSPEND_TASK 0x80000000 /* it freezes the others */
 
 /* thread_info flags: work to do before user mode (spec 10 section 12.1). Bit numbers. */
 #define TIF_NOTIFY_RESUME 1
@@ -266,6 +267,7 @@ long schedule_timeout_idle(long timeout);
 void io_schedule(void);
 void set_user_nice(struct task_struct *p, long nice);
 void yield(void);
+int yield_to(struct task_struct *p, bool preempt); /* spec 30 S-65; preempt: p's CPU, if another, is to choose again */
 void __put_task_struct(struct task_struct *t);
 CF_C_END
 #define MAX_SCHEDULE_TIMEOUT 0x7fffffffffffffffl

@@ -132,7 +132,7 @@ namespace {
 // Spec 20 section 16: until the child no longer uses our memory. Only a fatal signal ends the wait early: then false.
 bool wait_for_vfork_done(task_struct* child, completion* done) {
   cgroup_enter_frozen();  // a freezer need not wait for it: it goes into the trap when it goes on
-  const bool killed = wait_for_completion_killable(done);
+  const bool killed = wait_for_completion_state(done, TASK_KILLABLE | TASK_FREEZABLE);
   cgroup_leave_frozen(Leave::IfThawed);
   if (killed) {
     SpinGuard guard(child->alloc_lock);

@@ -97,7 +97,7 @@ void build_identity(task_struct* t) {
     INIT_LIST_HEAD(l);
   list_add_tail(&t->thread_node, &init_signals.thread_head);
   t->thread_pid = &init_struct_pid;
-  strscpy(t->comm, "swapper", sizeof(t->comm));
+  strscpy(t->comm, "swapper/0", sizeof(t->comm));  // spec 30 S-4
   t->cred = t->real_cred = &init_cred;
   t->fs = &init_fs;
   t->files = &init_files;

@@ -138,7 +138,7 @@ Result<void> NewTask::check_limits() {
 Result<void> NewTask::reset_fields() {
   task_struct* t = t_;
   const u64 flags = args_.flags;
-  t->flags = (t->flags & ~(PF_KTHREAD | PF_SUPERPRIV | PF_WQ_WORKER | PF_IDLE | PF_NO_SETAFFINITY | PF_EXITING)) | PF_FORKNOEXEC;
+  t->flags = (t->flags & ~(PF_KTHREAD | PF_SUPERPRIV | PF_WQ_WORKER | PF_IDLE | PF_NO_SETAFFINITY | PF_SUSPEND_TASK | PF_EXITING)) | PF_FORKNOEXEC;
   if (args_.kthread) t->flags |= PF_KTHREAD;
   t->set_child_tid = flags & CLONE_CHILD_SETTID ? args_.child_tid : nullptr;
   t->clear_child_tid = flags & CLONE_CHILD_CLEARTID ? args_.child_tid : nullptr;

@@ -5,6 +5,7 @@
 #include "kernel/kthread/kthread.hh"
 
 #include <linux/completion.h>
+#include <linux/freezer.h>
 #include <linux/kernel.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -266,7 +267,9 @@ bool kthread_is_per_cpu(task_struct* t) { return (data_race(t->flags) & PF_KTHRE
 bool kthread_should_stop() { return has(self_kthread(), kShouldStop); }
 bool kthread_should_park() { return has(self_kthread(), kShouldPark); }
 bool kthread_freezable_should_stop(bool* was_frozen) {
-  if (was_frozen) *was_frozen = false;
+  might_sleep();
+  const bool frozen = freezing(current) && __refrigerator(true);
+  if (was_frozen) *was_frozen = frozen;
   return kthread_should_stop();
 }
 

@@ -94,6 +94,7 @@ struct cfs_rq {
   // is accounted. prev null: the queue had nobody running.
   void switch_curr(sched_entity* prev, sched_entity* next, u64 now);
   void place_new(sched_entity* child, u64 now);        // fork: child's vruntime, relative afterwards (F-18)
+  void place_asleep(sched_entity* se, u64 now) { place(se, now, false); }  // F-22: no credit for a sleep that ends elsewhere
   void reweight(sched_entity* se, load_weight w, u64 now);  // F-49
   void yield(u64 now, FairKind kind);                  // F-27
   void clear_buddies(const sched_entity* se);

@@ -136,6 +136,9 @@ void check_clock(const Where& w) {
           static_cast<long>(seen.clock));
   require(w, w.r->nr_switches >= seen.switches, "RQ-switches-monotone", static_cast<long>(w.r->nr_switches));
   require(w, w.r->clock <= arch::clock_ns(), "RQ-clock-not-ahead", static_cast<long>(w.r->clock));
+  // Whoever has changed the queue, or chosen from it, has brought its clock up to date before (S-10).
+  if (w.when != When::Change)
+    require(w, arch::clock_ns() - w.r->clock < 1'000'000, "RQ-clock-current", static_cast<long>(w.r->clock), static_cast<long>(arch::clock_ns()));
   seen.clock = w.r->clock;
   seen.switches = w.r->nr_switches;
 }

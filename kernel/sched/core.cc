@@ -312,8 +312,9 @@ void scheduler_ipi() {
 
 // ---- Queues and classes -------------------------------------------------------------------------------------------
 
-// S-11.
+// S-11. As in deactivate_task, the clock is brought up to date here unless the caller says that it is (S-10).
 void activate_task(rq* r, task_struct* p, int flags) {
+  if (!(flags & ENQUEUE_NOCLOCK)) update_rq_clock(r);
   if (task_on_rq_migrating(p)) flags |= ENQUEUE_MIGRATED;
   if (p->sched_class == &fair_sched_class) [[likely]]
     fair_enqueue(r, p, flags);
@@ -325,6 +326,7 @@ void activate_task(rq* r, task_struct* p, int flags) {
 
 // S-12: the store comes first, wakers rely on it.
 void deactivate_task(rq* r, task_struct* p, int flags) {
+  if (!(flags & DEQUEUE_NOCLOCK)) update_rq_clock(r);
   WRITE_ONCE(p->on_rq, flags & DEQUEUE_SLEEP ? 0 : TASK_ON_RQ_MIGRATING);
   if (p->sched_class == &fair_sched_class) [[likely]]
     fair_dequeue(r, p, flags);

@@ -16,6 +16,14 @@ void yield_task_fair(rq* r) {
   r->cfs.yield(r->clock, fair_kind(p));
 }
 
+// F-27. Both queues locked.
+bool yield_to_task_fair(rq* r, task_struct* p) {
+  if (!p->se.on_rq || p->se.cfs_rq->is_throttled()) return false;
+  set_next_buddy(&p->se);
+  yield_task_fair(r);
+  return true;
+}
+
 task_struct* pick_next_task_fair(rq* r) {
   if (!r->cfs.nr_running) return nullptr;
   task_struct* p = pick_in_groups(r, nullptr);
@@ -70,7 +78,10 @@ void propagate_up(rq* r, cfs_rq* q) {
 // The load of a task that leaves the class or its group goes with it.
 void detach_task(rq* r, task_struct* p) {
   cfs_rq* q = p->se.cfs_rq;
-  if (vruntime_is_absolute(p)) p->se.vruntime -= q->min_vruntime;
+  if (vruntime_is_absolute(p)) {
+    q->place_asleep(&p->se, r->clock);
+    p->se.vruntime -= q->min_vruntime;
+  }
   if (!p->se.avg.last_update_time) return;
   update_load_avg(q, &p->se, r->clock, 0);
   detach_entity_load_avg(q, &p->se);
@@ -131,6 +142,7 @@ const sched_class fair_sched_class = {
     .enqueue_task = fair_enqueue,
     .dequeue_task = fair_dequeue,
     .yield_task = yield_task_fair,
+    .yield_to_task = yield_to_task_fair,
     .check_preempt_curr = fair_check_preempt,
     .pick_next_task = pick_next_task_fair,
     .put_prev_task = put_prev_task_fair,

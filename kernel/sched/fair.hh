@@ -2,6 +2,8 @@
 // A task in no group has one level, and its steps are here; the walks through groups' levels are in fair_groups.cc.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <linux/jiffies.h>
+
 #include "kernel/sched/fair_load.hh"
 #include "kernel/sched/rq.hh"
 
@@ -49,6 +51,7 @@ void put_prev_in_groups(rq* r, task_struct* p);
 void set_next_in_groups(rq* r, task_struct* p);
 void tick_in_groups(rq* r, task_struct* p);
 void yield_in_groups(rq* r, task_struct* p);
+void set_next_buddy(sched_entity* se);                  // at each level; idle-type entities are never buddies
 void note_load_here(cfs_rq* q, rq* r);                  // onto the rq's list of queues with load
 void update_blocked_averages(rq* r);                    // ages what nobody runs
 
@@ -66,6 +69,16 @@ inline void fair_enqueue(rq* r, task_struct* p, int flags) {
     add_nr_running(r, 1);
 }
 
+// F-20: nobody but SCHED_IDLE tasks is left, so the CPU is as good as idle: it looks for work at once.
+inline bool counts_as_idle(const sched_entity* se) {
+  for (; se; se = se->parent)
+    if (cfs_rq::is_idle(se)) return true;
+  return false;
+}
+inline void note_idle_only(rq* r, const task_struct* gone) {
+  if (r->nr_running == r->cfs.idle_h_nr_running && !counts_as_idle(&gone->se)) WRITE_ONCE(r->next_balance, jiffies);
+}
+
 inline void fair_dequeue(rq* r, task_struct* p, int flags) {
   sched_entity* se = &p->se;
   cfs_rq* q = se->cfs_rq;
@@ -75,6 +88,8 @@ inline void fair_dequeue(rq* r, task_struct* p, int flags) {
   list_del_init(&se->group_node);
   if (!se->parent || dequeue_in_groups(r, p, flags)) [[likely]]
     add_nr_running(r, -1);
+  if (r->cfs.idle_h_nr_running) [[unlikely]]
+    note_idle_only(r, p);
   if (flags & DEQUEUE_SLEEP) pelt::estimate_at_sleep(se->avg);
 }
 

@@ -44,7 +44,7 @@ bool enqueue_in_groups(rq* r, task_struct* p) {
   return true;
 }
 
-static void set_next_buddy(sched_entity* se) {
+void set_next_buddy(sched_entity* se) {
   for (; se; se = se->parent) {
     if (!se->on_rq || cfs_rq::is_idle(se)) return;
     se->cfs_rq->next = se;

@@ -31,7 +31,6 @@ void pull_task(rq* from, task_struct* p, rq* to) {
 
 static void attach(rq* to, task_struct* p) {
   raw_spin_lock(&to->lock);
-  update_rq_clock(to);
   activate_task(to, p, 0);
   check_preempt_curr(to, p, 0);
   raw_spin_unlock(&to->lock);

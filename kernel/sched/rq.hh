@@ -60,6 +60,7 @@ struct sched_class {
   void (*enqueue_task)(rq*, task_struct*, int flags);
   void (*dequeue_task)(rq*, task_struct*, int flags);
   void (*yield_task)(rq*);
+  bool (*yield_to_task)(rq*, task_struct*);  // null: there is none. Both queues locked; false: not accepted
   void (*check_preempt_curr)(rq*, task_struct* woken, int wake_flags);  // same class as curr
   task_struct* (*pick_next_task)(rq*);  // makes it current; null: none
   void (*put_prev_task)(rq*, task_struct*);

@@ -109,6 +109,44 @@ void sched_yield_current() {
   schedule();
 }
 
+namespace {
+
+// Both queues locked, if they are two.
+int yield_to_locked(rq* r, rq* other, task_struct* p, bool preempt) {
+  const sched_class* mine = r->curr->sched_class;
+  if (!mine->yield_to_task || mine != p->sched_class) return 0;
+  if (task_on_cpu(p) || READ_ONCE(p->__state) != TASK_RUNNING) return 0;
+  if (!mine->yield_to_task(r, p)) return 0;
+  if (preempt && r != other) resched_curr(other);
+  return 1;
+}
+
+}  // namespace
+
+// S-65. Where p is may change until its queue is locked.
+int yield_to(task_struct* p, bool preempt) {
+  int yielded = -ESRCH;
+  {
+    IrqGuard off;
+    rq* r = this_rq();
+    for (bool settled = false; !settled;) {
+      rq* other = task_rq(p);
+      if (r->nr_running == 1 && READ_ONCE(other->nr_running) == 1) break;
+      raw_spin_lock(&r->lock);
+      if (other != r) double_lock_rq(r, other);
+      settled = task_rq(p) == other && !task_on_rq_migrating(p);
+      if (settled) {
+        update_rq_clock(r);
+        yielded = yield_to_locked(r, other, p, preempt);
+      }
+      if (other != r) raw_spin_unlock(&other->lock);
+      raw_spin_unlock(&r->lock);
+    }
+  }
+  if (yielded > 0) schedule();
+  return yielded;
+}
+
 SYSCALL_DEFINE0(sched_yield) {
   sched_yield_current();
   return 0;

@@ -273,7 +273,12 @@ void wake_up_new_task(task_struct* p) {
   activate_task(r, p, ENQUEUE_NOCLOCK);
   trace_sched_wakeup_new(p);
   check_preempt_curr(r, p, WF_FORK);
-  task_rq_unlock(r, p, flags);
+  sched_check_rq(r, sched_check::When::Wake);
+  const bool waits = urgent_waits(r);
+  raw_spin_unlock(&r->lock);
+  if (waits) [[unlikely]]
+    kick_for_urgent(r);
+  raw_spin_unlock_irqrestore(&p->pi_lock, flags);
 }
 
 // ---- Wake queues ----------------------------------------------------------------------------------------------------

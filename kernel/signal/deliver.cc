@@ -227,6 +227,7 @@ bool get_signal(ksignal* ksig) {
   if (self->task_works) task_work_run();
   if (!test_tsk_thread_flag(self, TIF_SIGPENDING)) return false;
   for (;;) {
+    try_to_freeze();
     spin_lock_irq(&self->sighand->siglock);
     Next next = next_action(self, ksig);
     if (next == Next::Again) continue;

@@ -1,6 +1,8 @@
 // Between the files of kernel/signal, and for kernel/exit.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <linux/freezer.h>
+
 #include "kernel/signal/jobctl.hh"
 #include "kernel/signal/signal.hh"
 
@@ -14,7 +16,8 @@ int send_translated_locked(int sig, kernel_siginfo* info, task_struct* t, pid_ty
 // What SIGPENDING is to say (S-6). siglock. In line, like the next: they are a good part of a signal's cost.
 inline bool has_pending_signals(const task_struct* t) {
   const u64 wanted = (READ_ONCE(t->pending.signal.sig[0]) | READ_ONCE(t->signal->shared_pending.signal.sig[0])) & ~t->blocked.sig[0];
-  return wanted || (READ_ONCE(t->jobctl) & (JOBCTL_PENDING_MASK | JOBCTL_TRAP_FREEZE)) || READ_ONCE(t->frozen);
+  return wanted || (READ_ONCE(t->jobctl) & (JOBCTL_PENDING_MASK | JOBCTL_TRAP_FREEZE)) || READ_ONCE(t->frozen) ||
+         freezing(const_cast<task_struct*>(t));
 }
 inline void recalc_own_sigpending(task_struct* self) {  // siglock, current
   const bool should = has_pending_signals(self);

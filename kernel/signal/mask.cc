@@ -120,7 +120,7 @@ int wait_for_signal(u64 awaited, ktime_t* timeout, kernel_siginfo* info) {
     self->blocked.sig[0] &= ~awaited;
     recalc_sigpending();
   }
-  set_current_state(TASK_INTERRUPTIBLE);
+  set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
   int slept = schedule_hrtimeout(timeout, HRTIMER_MODE_REL);
   IrqOffSpinGuard guard(*lock);
   set_blocked_locked(self, self->real_blocked.sig[0]);

@@ -121,7 +121,7 @@ namespace {
 // True: slept to the end.
 bool sleep_until_fired(hrtimer_sleeper* s, hrtimer_mode mode) {
   do {
-    set_current_state(TASK_INTERRUPTIBLE);
+    set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
     hrtimer_sleeper_start_expires(s, mode);
     if (READ_ONCE(s->task)) schedule();
     hrtimer_cancel(&s->timer);
