@@ -62,8 +62,10 @@ void task_dead_fair(task_struct* p) { remove_entity_load_avg(&p->se); }
 
 // F-22: a task that sleeps while it leaves or joins the class, or its group, is absolute, and must be made relative, or back.
 bool vruntime_is_absolute(const task_struct* p) {
-  // Others see a task WAKING only on the list of a CPU, which it may have been moved to (spec 30 S-49).
-  return !p->on_rq && p->se.sum_exec_runtime && !(READ_ONCE(p->__state) == TASK_WAKING && p->sched_remote_wakeup);
+  // One that never ran is NEW: it may have run without having used time. Others see a task WAKING only on the list of a CPU, which it
+  // may have been moved to (spec 30 S-49).
+  const unsigned state = READ_ONCE(p->__state);
+  return !p->on_rq && state != TASK_NEW && !(state == TASK_WAKING && p->sched_remote_wakeup);
 }
 
 // What came into or left q is heard of further up at once, and its fading will be.
