@@ -79,7 +79,7 @@ HOSTED_ENGINE void host_fiber(Cpu& c, void* low, unsigned long size) {
   engine.result.how = how;
   engine.result.status = status;
   edge_from(&engine.world_order);
-  hosted_fiber gone{};
+  static constinit hosted_fiber gone{};  // not in this frame: a sanitizer may keep it off the stack and drop it before the switch
   fiber_switch(&gone, &engine.cpus[0].host, Leaving::ForGood);
   __builtin_unreachable();
 }

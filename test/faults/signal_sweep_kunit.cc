@@ -363,7 +363,7 @@ void make_program(kunit* test) {
   fput(*f);
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_THREAD__)
 constexpr unsigned long kStride = 3;
 #else
 constexpr unsigned long kStride = 1;
