@@ -305,6 +305,7 @@ template <size_t N>
 void sweep_all(kunit* test, const ForkCase (&cases)[N]) {
   Catalogue catalogue;
   for (const ForkCase& c : cases) sweep_case(test, c, &catalogue);
+  catalogue.print(test);
   kunit_info(test, "visited %lu failure points, %u different steps", catalogue.visits(), catalogue.size());
 }
 
