@@ -32,7 +32,7 @@ unsigned cf_boot_number;
 
 // A subsystem that has a part in boot. quiesce and exit are optional.
 #define FOR_EACH_EARLY_STEP(X)                                                                                      \
-  X(task) X(cpu) X(printk) X(params) X(page_alloc) X(slab) X(vmalloc) X(radix) X(sync) X(wait) X(sched) X(rcu) X(timekeeping) X(timers) X(hrtimers) X(softirq) X(freezer) X(kthread)
+  X(task) X(cpu) X(printk) X(params) X(page_alloc) X(slab) X(vmalloc) X(radix) X(sync) X(wait) X(sched) X(cpu_hotplug) X(rcu) X(timekeeping) X(timers) X(hrtimers) X(softirq) X(freezer) X(kthread)
 #define FOR_EACH_LATE_STEP(X)                                                                                       \
   X(random) X(crng) X(namespaces) X(pid) X(cred) X(mm) X(fork) X(signal) X(ptrace) X(posix_timers) X(futex) X(filemap) X(vdso) X(vfs) X(nsfs) X(ipc) X(pipe) X(socket) X(ramfs) X(sysfs) X(trace) X(cgroup) X(chrdev) X(kmsg) X(tty) X(coredump) X(membarrier) X(proc) X(smp)
 FOR_EACH_EARLY_STEP(DECLARE_STEP)
@@ -110,6 +110,7 @@ void run_kunit_and_stop() {
 int kernel_init(void*) {
   wait_for_completion(&kthreadd_done);  // B-46
   smp_start_cpus();
+  spawn_stoppers();
   sched_init_smp();
   spawn_ksoftirqd();
   system_state = SYSTEM_RUNNING;

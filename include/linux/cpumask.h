@@ -8,7 +8,7 @@
 /* One word: the number of CPUs is at most 64, which is what an x86 guest of ours is given. */
 typedef struct cpumask { unsigned long bits[1]; } cpumask_t;
 extern unsigned int nr_cpu_ids;
-extern struct cpumask __cpu_possible_mask, __cpu_online_mask, __cpu_active_mask, __cpu_present_mask;
+extern struct cpumask __cpu_possible_mask, __cpu_online_mask, __cpu_active_mask, __cpu_present_mask, __cpu_dying_mask;
 #define cpu_possible_mask ((const struct cpumask *)&__cpu_possible_mask)
 #define cpu_online_mask ((const struct cpumask *)&__cpu_online_mask)
 #define cpu_active_mask ((const struct cpumask *)&__cpu_active_mask)
@@ -36,5 +36,6 @@ static inline unsigned cpumask_first(const struct cpumask *m) { return cpumask_n
 #define for_each_online_cpu(cpu) for_each_cpu((cpu), cpu_online_mask)
 #define num_online_cpus() cpumask_weight(cpu_online_mask)
 #define num_possible_cpus() cpumask_weight(cpu_possible_mask)
+#define cpu_active(cpu) cpumask_test_cpu((cpu), cpu_active_mask)
 #define cpu_online(cpu) cpumask_test_cpu((cpu), cpu_online_mask)
 #endif

@@ -54,6 +54,12 @@ void cf_might_sleep(const char *file, int line);
 #define might_sleep_if(c) do { if (c) might_sleep(); } while (0)
 static inline int cond_resched(void) { return 0; } /* the kernel is preemptible (spec 10 E-30) */
 
+/* current stays on its CPU, and may be preempted and sleep there (spec 30 S-70). Nests. Task context. */
+CF_C_BEGIN
+void migrate_disable(void);
+void migrate_enable(void);
+CF_C_END
+
 #define smp_processor_id() cf_cpu_id() /* preemption off, or the answer is old */
 #define raw_smp_processor_id() cf_cpu_id()
 #define get_cpu() ({ preempt_disable(); cf_cpu_id(); })

@@ -183,8 +183,10 @@ struct task_struct {
 	int nr_cpus_allowed;
 	const cpumask_t *cpus_ptr;
 	cpumask_t cpus_mask;
-	unsigned migration_disabled;
+	unsigned migration_disabled; /* depth; current only */
+	struct affinity_waiter *affinity_waiters; /* who waits until it is 0; pi_lock */
 	unsigned sched_reset_on_fork : 1, sched_contributes_to_load : 1, sched_migrated : 1, sched_remote_wakeup : 1;
+	unsigned sched_must_leave : 1; /* runs where it may not, its CPU's stopper is told */
 	unsigned : 0; /* those above: rq lock. Those below: the task itself; hence not the same word */
 	unsigned in_execve : 1, in_iowait : 1, no_cgroup_migration : 1, restore_sigmask : 1, no_new_privs : 1; /* current only */
 	raw_spinlock_t pi_lock;

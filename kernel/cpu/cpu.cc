@@ -5,7 +5,7 @@
 #include "arch/contract/arch.hh"
 
 unsigned int nr_cpu_ids = 1;
-struct cpumask __cpu_possible_mask, __cpu_online_mask, __cpu_active_mask, __cpu_present_mask;
+struct cpumask __cpu_possible_mask, __cpu_online_mask, __cpu_active_mask, __cpu_present_mask, __cpu_dying_mask;
 
 void cpu_init() {
   unsigned n = arch::boot_info().nr_cpus;
@@ -15,5 +15,6 @@ void cpu_init() {
   cpumask_copy(&__cpu_present_mask, &__cpu_possible_mask);
   cpumask_clear(&__cpu_online_mask);
   cpumask_clear(&__cpu_active_mask);
+  cpumask_clear(&__cpu_dying_mask);
   set_cpu_online(0, true);
 }

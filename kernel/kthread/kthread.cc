@@ -156,7 +156,7 @@ void bind_to(task_struct* k, const cpumask* mask) {
   if (WARN_ON(!(READ_ONCE(k->__state) & (TASK_UNINTERRUPTIBLE | TASK_PARKED)))) return;
   wait_task_inactive(k, READ_ONCE(k->__state));
   k->flags &= ~PF_NO_SETAFFINITY;
-  if (!set_cpus_allowed_ptr(k, mask)) pr_warn("kthread %s: cannot be bound\n", k->comm);
+  do_set_cpus_allowed(k, mask);
   k->flags |= PF_NO_SETAFFINITY;  // K-3
 }
 

@@ -316,16 +316,54 @@ bool wants_active_balance(const Balance& b) {
 
 enum class Active : unsigned char { Pinned, Busy, Started };
 
+// On the CPU that is to give up its task, which is only queued now that the stopper runs. Cache-hot or not.
+task_struct* detach_one(rq* src, rq* dst) {
+  IrqSpinGuard guard(src->lock);
+  src->active_balance = false;
+  if (!cpu_active(src->cpu) || src->nr_running <= 1) return nullptr;  // it has gone, or this CPU is going
+  update_rq_clock(src);
+  for (list_head* at = src->cfs_tasks.prev; at != &src->cfs_tasks; at = at->prev) {
+    task_struct* p = task_of(list_entry(at, sched_entity, group_node));
+    if (is_throttled_there(p, dst->cpu) || kthread_is_per_cpu(p) || p->migration_disabled || !is_cpu_allowed(p, dst->cpu)) continue;
+    deactivate_task(src, p, DEQUEUE_NOCLOCK);
+    set_task_cpu(p, dst->cpu);
+    return p;
+  }
+  return nullptr;
+}
+
+int active_load_balance_cpu_stop(void* arg) {
+  rq* src = static_cast<rq*>(arg);
+  rq* dst = cpu_rq(static_cast<unsigned>(src->push_cpu));
+  sched_domain* sd = lowest_domain(src->cpu);
+  while (sd && !(sd->span >> dst->cpu & 1)) sd = sd->parent;
+  IrqGuard off;
+  task_struct* p = detach_one(src, dst);
+  if (sd) (p ? sd->stats.alb_pushed : sd->stats.alb_failed)++;
+  if (!p) return 0;
+  SpinGuard guard(dst->lock);
+  update_rq_clock(dst);
+  activate_task(dst, p, ENQUEUE_NOCLOCK);
+  check_preempt_curr(dst, p, 0);
+  return 0;
+}
+
 // The task that runs on src is to come over.
 Active start_active_balance(const Balance& b) {
-  IrqSpinGuard guard(b.src->lock);
-  task_struct* curr = b.src->curr;
-  if (curr->sched_class != &fair_sched_class || !is_cpu_allowed(curr, b.dst->cpu)) return Active::Pinned;
-  if (b.src->push_curr) return Active::Busy;
-  b.src->push_curr = true;
-  b.src->push_to = static_cast<int>(b.dst->cpu);
-  resched_curr(b.src);
-  return Active::Started;
+  rq* src = b.src;
+  PreemptGuard no_preemption;  // until the work that we have promised is queued
+  {
+    IrqSpinGuard guard(src->lock);
+    const task_struct* curr = src->curr;
+    if (curr->sched_class != &fair_sched_class || !is_cpu_allowed(curr, b.dst->cpu)) return Active::Pinned;
+    if (src->active_balance) return Active::Busy;
+    src->active_balance = true;
+    src->push_cpu = static_cast<int>(b.dst->cpu);
+  }
+  if (stop_one_cpu_nowait(src->cpu, active_load_balance_cpu_stop, src, &src->active_balance_work)) return Active::Started;
+  IrqSpinGuard guard(src->lock);
+  src->active_balance = false;
+  return Active::Pinned;
 }
 
 void widen_interval(const Balance& b) {

@@ -125,6 +125,7 @@ namespace {
 
 // Best class with a task that may be picked; 0: idle's.
 int best_rank(const rq* r) {
+  if (r->stop && task_on_rq_queued(r->stop)) return stop_sched_class.rank;
   if (r->dl.nr_running) return dl_sched_class.rank;
   if (r->rt.nr_running && !r->rt_bandwidth.throttled) return rt_sched_class.rank;
   return r->cfs.h_nr_running ? fair_sched_class.rank : idle_sched_class.rank;
@@ -146,7 +147,8 @@ void check_clock(const Where& w) {
 void check_counts(const Where& w) {
   const rq* r = w.r;
   const unsigned rt = r->rt_bandwidth.throttled ? 0 : r->rt.nr_running;
-  require_equal(w, "RQ-nr-running", r->nr_running, r->cfs.h_nr_running + rt + r->dl.nr_running);
+  const unsigned stop = r->stop && task_on_rq_queued(r->stop);
+  require_equal(w, "RQ-nr-running", r->nr_running, r->cfs.h_nr_running + rt + r->dl.nr_running + stop);
   require(w, r->nr_running < 1u << 30, "RQ-nr-running-positive", r->nr_running);
 }
 
@@ -212,7 +214,7 @@ void check_queued(const Where& w, const task_struct* p) {
   }
   require(w, p->se.on_rq + p->rt.on_rq + !RB_EMPTY_NODE(&p->dl.rb_node) <= 1, "TASK-in-one-class", p->pid);
   // Whoever took its CPU away sees to it that it goes, or it may not go yet.
-  const bool may_be_here = cpumask_test_cpu(r->cpu, p->cpus_ptr) || p->migration_disabled || p->nr_cpus_allowed == 1;
+  const bool may_be_here = cpumask_test_cpu(r->cpu, p->cpus_ptr) || p->migration_disabled || p->nr_cpus_allowed == 1 || p->sched_must_leave;
   if (r->curr != p && !task_on_cpu(p) && !somebody_owns(p)) require(w, may_be_here, "TASK-affinity", p->pid, r->cpu);
   require(w, READ_ONCE(p->__state) != TASK_NEW, "TASK-new-not-queued", p->pid);
 }

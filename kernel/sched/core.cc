@@ -68,19 +68,6 @@ inline task_struct* pick_next_task(rq* r, task_struct* prev) {
   return pick_from_classes(r, prev);
 }
 
-// A task that may no longer run on this CPU leaves with this switch; finish_task_switch sends it on its way, because
-// until then this CPU stands on its stack.
-__cold noinline void detach_curr(rq* r, task_struct* prev) {
-  r->push_curr = false;
-  bool wanted = r->push_to >= 0 || !is_cpu_allowed(prev, r->cpu);
-  if (!wanted || !task_on_rq_queued(prev)) {
-    r->push_to = -1;
-    return;
-  }
-  deactivate_task(r, prev, DEQUEUE_NOCLOCK);
-  r->push_task = prev;
-}
-
 // ---- The switch itself --------------------------------------------------------------------------------------------
 
 // C-15 to C-18, the four-row table. rq lock held, interrupts off.
@@ -123,14 +110,10 @@ inline void finish_task_switch(task_struct* prev) {
   r->prev_mm = nullptr;
   // Before on_cpu falls: afterwards prev may run elsewhere and even die there (spec 22 section 6 step 3).
   unsigned prev_state = READ_ONCE(prev->__state);
-  task_struct* leaving = r->push_task;
-  r->push_task = nullptr;
   bool rt_waits = r->rt.nr_running > 1 || r->dl.nr_running > 1 || (r->rt.nr_running && r->dl.nr_running);
   // Pairs with the acquire in try_to_wake_up: who sees 0 sees the whole saved context (C-36, S-44).
   smp_store_release(&prev->on_cpu, 0);
   raw_spin_unlock(&r->lock);
-  if (leaving) [[unlikely]]
-    push_away(r, leaving);
   if (rt_waits) [[unlikely]] {
     dl_kick(r);
     rt_kick(r);
@@ -173,8 +156,6 @@ void __schedule(Mode mode) {
     dl_pull(r);
     rt_pull(r);
   }
-  if (r->push_curr) [[unlikely]]
-    detach_curr(r, prev);
 
   task_struct* next = pick_next_task(r, prev);
   clear_tsk_thread_flag(prev, TIF_NEED_RESCHED);

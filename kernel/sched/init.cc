@@ -11,6 +11,7 @@
 #include "kernel/sched/dl.hh"
 #include "kernel/sched/loadavg.hh"
 #include "kernel/sched/params.hh"
+#include "kernel/sched/stop.hh"
 
 constinit Late<SchedState> sched_state;
 
@@ -19,6 +20,7 @@ static rq* make_rq(unsigned cpu) {
   if (!memory) panic("no memory for the run queue of CPU %u", cpu);
   rq* r = ::new (memory) rq();
   r->cpu = cpu;
+  raw_spin_lock_init(&r->stopper.lock);
   r->cfs.tun = &sched_state->tunables;
   r->cfs.cpu = cpu;
   r->max_idle_balance_cost = sched_state->migration_cost;
@@ -36,6 +38,8 @@ void sched_init() {
   raw_spin_lock_init(&s.dl_lock);
   mutex_init(&s.groups_lock);
   mutex_init(&s.domains_lock);
+  raw_spin_lock_init(&s.stop_order);
+  mutex_init(&s.stop_cpus_mutex);
   s.overload = single_cpu();  // nobody looks at it there
   unsigned cpu;
   for_each_possible_cpu(cpu) {
@@ -53,6 +57,7 @@ void sched_quiesce() {
   unsigned cpu;
   for_each_possible_cpu(cpu)
     if (cpu_rq(cpu)->rt_period_timer.function) hrtimer_cancel(&cpu_rq(cpu)->rt_period_timer);
+  for_each_possible_cpu(cpu) stopper_destroy(cpu);
 }
 
 void sched_exit(LeakReport& report) {
@@ -68,7 +73,8 @@ void sched_exit(LeakReport& report) {
     report.expect_zero("weight in a fair queue", static_cast<long>(r->cfs.load.weight));
     if (r->prev_mm) report.finding("CPU %u: an address space parked for dropping", cpu);  // C-95
     if (r->wake_list) report.finding("CPU %u: tasks on the list of remote wake-ups", cpu);
-    if (r->push_task) report.finding("CPU %u: a task on its way out", cpu);
+    if (!list_empty(&r->stopper.works)) report.finding("CPU %u: works of its stopper", cpu);
+    if (r->nr_pinned) report.finding("CPU %u: tasks with migration disabled", cpu);
     uninterruptible += r->nr_uninterruptible;
     iowait += atomic_read(&r->nr_iowait);
   }

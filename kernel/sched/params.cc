@@ -64,7 +64,8 @@ Result<void> sched_fork(task_struct* child, u64) {
   child->rt = {};
   INIT_LIST_HEAD(&child->rt.run_list);
   child->rt.time_slice = sched_state->rr_slice;
-  child->migration_disabled = 0;
+  child->migration_disabled = child->sched_must_leave = 0;
+  child->affinity_waiters = nullptr;
   if (current->flags & PF_IDLE) [[unlikely]] {  // pid 1 and kthreadd: not tied to the CPU of the idle task that made them
     cpumask_copy(&child->cpus_mask, cpu_possible_mask);
     child->nr_cpus_allowed = num_possible_cpus();
@@ -218,6 +219,7 @@ static Result<void> change_policy(task_struct* p, SchedRequest q, SchedCaller ca
   if (q.rt_priority > MAX_RT_PRIO - 1) return fail(EINVAL);
   if (rt_policy(q.policy) != (q.rt_priority != 0)) return fail(EINVAL);
   if (caller == SchedCaller::User && needs_privilege(p, q) && !capable(CAP_SYS_NICE)) return fail(EPERM);
+  if (READ_ONCE(p->sched_class) == &stop_sched_class) return fail(EINVAL);
   if (changes_nothing(p, q)) {
     TaskRqGuard g(p);
     p->sched_reset_on_fork = q.reset_on_fork;

@@ -6,6 +6,7 @@
 #include <linux/hrtimer.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
+#include <linux/stop_machine.h>
 
 #include "arch/contract/arch.hh"
 #include "kernel/sched/cfs_queue.hh"
@@ -16,6 +17,14 @@
 #include "kernel/sched/sched.hh"
 #include "lib/late.hh"
 
+// kernel/sched/stop_machine.cc
+struct CpuStopper {
+  raw_spinlock_t lock;  // enabled, works
+  bool enabled = false;
+  list_head works{&works, &works};  // cpu_stop_work::list, the first to be run first
+  task_struct* thread = nullptr;    // from before the CPU is enabled for the first time until the world ends
+};
+
 inline constexpr int TASK_ON_RQ_QUEUED = 1, TASK_ON_RQ_MIGRATING = 2;
 
 struct alignas(64) rq {
@@ -23,13 +32,12 @@ struct alignas(64) rq {
   unsigned cpu;
   unsigned nr_running = 0;    // all classes; read without the lock as a hint
   task_struct *curr = nullptr, *idle = nullptr;
+  task_struct* stop = nullptr;  // the stopper; in no class queue
   u64 clock = 0;              // ns; never goes back (S-8)
   mm_struct* prev_mm = nullptr;  // parked between the switch and its finish (spec 22 C-16)
   u64 nr_switches = 0;
-  bool push_curr = false;     // curr is to go elsewhere: the next __schedule hands it on
-  int push_to = -1;           // a CPU asked for (exec), or -1: any that is allowed, if this one is not
   bool online = false;
-  task_struct* push_task = nullptr;  // on its way out, between __schedule and finish_task_switch
+  unsigned nr_pinned = 0;     // tasks here with migration disabled. This CPU, preemption off (S-70)
   long nr_uninterruptible = 0;  // only the sum over CPUs means anything
   atomic_t nr_iowait{};
   cfs_rq cfs;
@@ -47,12 +55,18 @@ struct alignas(64) rq {
   u64 avg_idle = 0, max_idle_balance_cost = 0;  // ns (F-74)
   unsigned long capacity = kCpuCapacity;  // what real-time and deadline work leave; read without the lock
   sched_avg avg_rt{}, avg_dl{};  // how busy those kept it lately
+  bool active_balance = false;  // active_balance_work is queued, for push_cpu; this lock
+  int push_cpu = -1;
+  cpu_stop_work active_balance_work;
   bool nohz_kick = false;     // this idle CPU is to balance for all idle ones
   // Remote wake-ups (S-49): tasks in state WAKING, the last one first, by se.group_node.next. Pushed without the lock.
   list_head* wake_list = nullptr;
   bool ttwu_pending = false;
   // Ticks that found a task here, in ns. Written by this CPU's tick, read by anybody.
   u64 user_time = 0, system_time = 0, online_since = 0;
+  CpuStopper stopper;
+  bool evicting = false;      // evict_work is queued (migrate.cc); atomic
+  cpu_stop_work evict_work;
 };
 
 struct sched_class {
@@ -77,11 +91,10 @@ struct sched_class {
   unsigned (*get_rr_interval)(rq*, task_struct*);  // jiffies
   void (*update_curr)(rq*);
 };
-extern const sched_class dl_sched_class, rt_sched_class, fair_sched_class, idle_sched_class;
-// Best first. There is no stop class: what it would do to a running task its own CPU does at its next switch (migrate.cc).
-// A simulator's class in the place of the fair one, of the same rank (tools/schedlab); an image has none.
+extern const sched_class stop_sched_class, dl_sched_class, rt_sched_class, fair_sched_class, idle_sched_class;
+// Best first (S-5). A simulator's class in the place of the fair one, of the same rank (tools/schedlab); an image has none.
 const sched_class* stand_in_for_fair() __attribute__((weak));
-inline constexpr const sched_class* kSchedClasses[] = {&dl_sched_class, &rt_sched_class, &fair_sched_class, &idle_sched_class};
+inline constexpr const sched_class* kSchedClasses[] = {&stop_sched_class, &dl_sched_class, &rt_sched_class, &fair_sched_class, &idle_sched_class};
 
 struct SchedState {
   rq* rqs[NR_CPUS] = {};
@@ -98,6 +111,9 @@ struct SchedState {
   int rr_slice_ms = 100, rt_period_us = 1'000'000, rt_runtime_us = 950'000;  // as asked for; groups_lock
   DomainSet* domains = nullptr;  // see rq::dom
   mutex domains_lock;            // building and replacing them
+  raw_spinlock_t stop_order;     // works for several stoppers are queued under it; before a stopper's lock
+  mutex stop_cpus_mutex;         // stop_works
+  cpu_stop_work stop_works[NR_CPUS];
   bool overload = false;         // some CPU may have more than one task (F-74); set at wake-ups, cleared by balancing
   unsigned char serialize = 0;   // SD_SERIALIZE domains: one balances at a time
   unsigned long nohz_next_balance = 0;  // jiffies: when an idle CPU is kicked at the earliest. A hint
@@ -146,6 +162,8 @@ void __set_task_cpu(task_struct* p, unsigned cpu);
 void set_task_cpu(task_struct* p, unsigned cpu);  // with the class's migrate hook
 unsigned select_task_rq(task_struct* p, unsigned cpu, int wake_flags);
 bool is_cpu_allowed(const task_struct* p, unsigned cpu);
+unsigned any_allowed_cpu(const task_struct* p);  // an idle one before others; NR_CPUS: none. pi_lock or rq lock held
+unsigned select_fallback_rq(task_struct* p, unsigned cpu);  // S-52: may widen p's mask. pi_lock held
 
 // The rq of p, locked, p being settled there (S-7). __task_rq_lock: pi_lock is held already.
 rq* __task_rq_lock(task_struct* p);
@@ -163,7 +181,6 @@ struct TaskRqGuard {
 bool double_lock_rq(rq* this_rq, rq* other);
 
 // ---- kernel/sched/migrate.cc, balance.cc --------------------------------------------------------------------------
-void push_away(rq* from, task_struct* p);          // p is MIGRATING, not running, no rq lock held, interrupts off
 void pull_task(rq* from, task_struct* p, rq* to);  // both locked; p queued on from, not running
 void move_queued_task(rq* from, task_struct* p, unsigned to);  // from locked on entry and exit, may be dropped between
 bool newidle_balance(rq* r);                       // rq lock held, dropped for a while; true: something is runnable now

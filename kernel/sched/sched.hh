@@ -26,12 +26,15 @@ void sched_cgroup_fork(task_struct* child);
 void sched_post_fork(task_struct* child);
 void wake_up_new_task(task_struct* child);
 void sched_exec();
+void spawn_stoppers();  // after kthreadd and the CPUs; may sleep
 void sched_init_smp();  // all CPUs are up; task context
 void init_idle(task_struct* idle, unsigned cpu);
 
 Result<void> set_cpus_allowed_ptr(task_struct* p, const cpumask_t* mask);  // may sleep; EINVAL, EBUSY
-// The same, but p may still run where it may not when this returns; it leaves at its next switch, which has been asked for.
+// The same, but p may still run where it may not when this returns: its CPU's stopper has been told. Any context.
 Result<void> set_cpus_allowed_nowait(task_struct* p, const cpumask_t* mask);
+// The mask is stored whatever CPUs are there; p, which runs nowhere, is not moved.
+void do_set_cpus_allowed(task_struct* p, const cpumask_t* mask);
 u64 task_sched_runtime(task_struct* p);  // ns, includes the running slice
 // CPU time in ns: what the ticks saw, and the precise run time.
 struct TaskTimes {

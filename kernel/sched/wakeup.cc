@@ -1,6 +1,7 @@
 // Waking tasks: sleeping ones, new ones, and where they go. Spec 30 sections 6 and 7, 22 section 15.2.
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/kernel.h>
+#include <linux/kthread.h>
 #include <linux/minmax.h>
 #include <linux/sched/wake_q.h>
 
@@ -12,25 +13,27 @@
 #include "kernel/sched/task_group.hh"
 #include "kernel/trace/trace.hh"
 
-// S-51.
+// S-51. A kernel thread that is no CPU's own does not stay on one that is going.
 bool is_cpu_allowed(const task_struct* p, unsigned cpu) {
+  if (p->migration_disabled) [[unlikely]] return cpu == task_cpu(p) && cpu_online(cpu);
   if (!cpumask_test_cpu(cpu, p->cpus_ptr)) return false;
-  return cpumask_test_cpu(cpu, data_race(p->flags) & PF_KTHREAD ? cpu_online_mask : cpu_active_mask);
+  if (cpumask_test_cpu(cpu, cpu_active_mask)) [[likely]] return true;
+  if (!(data_race(p->flags) & PF_KTHREAD) || !cpu_online(cpu)) return false;
+  return kthread_is_per_cpu(const_cast<task_struct*>(p)) || !cpumask_test_cpu(cpu, &__cpu_dying_mask);
 }
 
 // S-52: nobody of the mask is there; the mask gives way.
-__cold noinline static unsigned fallback_cpu(task_struct* p, unsigned cpu) {
-  unsigned candidate;
-  for_each_cpu(candidate, p->cpus_ptr)
-    if (is_cpu_allowed(p, candidate)) return candidate;
+__cold noinline unsigned select_fallback_rq(task_struct* p, unsigned cpu) {
+  const unsigned any = any_allowed_cpu(p);
+  if (any < NR_CPUS) return any;
   // The cpuset's, if one of them is there; else all.
   cpumask_t wider;
   cpuset_cpus_allowed(p, &wider);
   if (!cpumask_intersects(&wider, cpu_active_mask)) cpumask_copy(&wider, cpu_possible_mask);
   if (!(data_race(p->flags) & PF_KTHREAD))
     pr_warn("process %d (%s) no longer affine to cpu%u\n", p->pid, p->comm, cpu);
-  cpumask_copy(&p->cpus_mask, &wider);
-  p->nr_cpus_allowed = cpumask_weight(&wider);
+  WRITE_ONCE(p->cpus_mask.bits[0], wider.bits[0]);
+  WRITE_ONCE(p->nr_cpus_allowed, cpumask_weight(&wider));
   cpumask_and(&wider, &wider, cpu_active_mask);
   return cpumask_empty(&wider) ? cpumask_first(cpu_online_mask) : cpumask_first(&wider);
 }
@@ -41,8 +44,8 @@ unsigned select_task_rq(task_struct* p, unsigned cpu, int wake_flags) {
   if (p->nr_cpus_allowed > 1 && !p->migration_disabled)
     cpu = p->sched_class->select_task_rq(p, cpu, wake_flags);
   else
-    cpu = cpumask_first(p->cpus_ptr);
-  return is_cpu_allowed(p, cpu) ? cpu : fallback_cpu(p, cpu);
+    cpu = p->migration_disabled ? task_cpu(p) : cpumask_first(p->cpus_ptr);
+  return is_cpu_allowed(p, cpu) ? cpu : select_fallback_rq(p, cpu);
 }
 
 void __set_task_cpu(task_struct* p, unsigned cpu) {
@@ -59,6 +62,7 @@ void set_task_cpu(task_struct* p, unsigned cpu) {
   trace_sched_migrate_task(p, cpu);
   p->sched_class->migrate_task_rq(p, cpu);
   p->se.nr_migrations++;
+  p->sched_must_leave = 0;
   __set_task_cpu(p, cpu);
 }
 
@@ -67,7 +71,7 @@ rq* __task_rq_lock(task_struct* p) {
   for (;;) {
     rq* r = task_rq(p);
     raw_spin_lock(&r->lock);
-    // on_rq first: a task in flight gets its new CPU without the old one's lock (push_away), so "still here" followed by "not in
+    // on_rq first: a task in flight gets its new CPU without the old one's lock (attach), so "still here" followed by "not in
     // flight any more" could both be answered while it is on its way. Its CPU is stored before on_rq.
     const bool in_flight = task_on_rq_migrating(p);
     smp_rmb();
@@ -211,8 +215,8 @@ noinline void take_in(rq* r, task_struct* p) {
   INIT_LIST_HEAD(&p->se.group_node);
   activate_woken(r, p, p->sched_remote_wakeup ? WF_MIGRATED : 0);
   if (is_cpu_allowed(p, r->cpu)) [[likely]] return;
-  cpumask_t there;
-  if (cpumask_and(&there, p->cpus_ptr, cpu_active_mask)) move_queued_task(r, p, cpumask_first(&there));
+  const unsigned to = any_allowed_cpu(p);
+  if (to < NR_CPUS) move_queued_task(r, p, to);
 }
 
 }  // namespace

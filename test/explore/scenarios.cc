@@ -131,7 +131,7 @@ void affinity_against_sleep(Run& run) {
   run.on(1, [](Run& r) {
        sleep_until_posted(r, 1);
        preempt_disable();
-       r.check(cpumask_test_cpu(smp_processor_id(), current->cpus_ptr) || this_rq()->push_curr, "it runs where it may");
+       r.check(cpumask_test_cpu(smp_processor_id(), current->cpus_ptr) || current->sched_must_leave, "it runs where it may");
        preempt_enable();
      }).on(2, [](Run& r) {
     move_to(r.task(0), 0b001);

@@ -151,7 +151,7 @@ void expect_recounts(kunit* test) {
     }
     KUNIT_EXPECT_EQ(test, listed, r->cfs.h_nr_running);
     KUNIT_EXPECT_EQ(test, weight, r->cfs.load.weight);
-    KUNIT_EXPECT_EQ(test, r->nr_running, r->cfs.h_nr_running + r->rt.nr_running + r->dl.nr_running);
+    KUNIT_EXPECT_EQ(test, r->nr_running, r->cfs.h_nr_running + r->rt.nr_running + r->dl.nr_running + (r->stop && task_on_rq_queued(r->stop)));
     raw_spin_unlock_irqrestore(&r->lock, flags);
   }
   preempt_enable();

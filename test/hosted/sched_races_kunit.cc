@@ -59,7 +59,7 @@ void expect_consistent(kunit* test) {
     unsigned n = r->cfs.curr && r->cfs.curr->on_rq;
     for (rb_node* node = rb_first_cached(&r->cfs.timeline); node; node = rb_next(node)) n++;
     KUNIT_EXPECT_EQ(test, n, r->cfs.nr_running);
-    KUNIT_EXPECT_EQ(test, r->cfs.nr_running + r->rt.nr_running, r->nr_running);
+    KUNIT_EXPECT_EQ(test, r->cfs.nr_running + r->rt.nr_running + (r->stop && task_on_rq_queued(r->stop)), r->nr_running);
     if (!r->cfs.nr_running) KUNIT_EXPECT_EQ(test, r->cfs.load.weight, 0ul);
     raw_spin_unlock_irqrestore(&r->lock, flags);
   }
@@ -186,7 +186,7 @@ static int chase_victim(void* p) {
   auto* c = static_cast<Chased*>(p);
   while (!READ_ONCE(c->stop)) {
     preempt_disable();
-    if (!cpumask_test_cpu(smp_processor_id(), current->cpus_ptr) && !this_rq()->push_curr) atomic_inc(&c->wrong);
+    if (!cpumask_test_cpu(smp_processor_id(), current->cpus_ptr) && !current->sched_must_leave) atomic_inc(&c->wrong);
     preempt_enable();
     sched_yield_current();
   }
