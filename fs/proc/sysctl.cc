@@ -163,6 +163,17 @@ long store_rr_timeslice(const ProcFile*, char* text, size_t n) {
   set_sched_rr_timeslice_ms(v);
   return static_cast<long>(n);
 }
+int show_schedstats(seq_file* m) {
+  seq_printf(m, "%d\n", sched_schedstats());
+  return 0;
+}
+long store_schedstats(const ProcFile*, char* text, size_t n) {
+  int v;
+  if (!capable(CAP_SYS_ADMIN)) return -EPERM;
+  if (kstrtoint(strim(text), 0, &v) || v < 0 || v > 1) return -EINVAL;
+  const long err = to_abi(set_sched_schedstats(v));
+  return err ? err : static_cast<long>(n);
+}
 template <int RtLimits::*Field>
 int show_rt_limit(seq_file* m) {
   seq_printf(m, "%d\n", sched_rt_limits().*Field);
@@ -200,6 +211,7 @@ constexpr ProcFile kKernelFiles[] = {
     {"sched_rr_timeslice_ms", 0644, show_rr_timeslice, store_rr_timeslice, nullptr},
     rt_limit_row<&RtLimits::period_us>("sched_rt_period_us"),
     rt_limit_row<&RtLimits::runtime_us>("sched_rt_runtime_us"),
+    {"sched_schedstats", 0644, show_schedstats, store_schedstats, nullptr},
     int_row<kThreadsMax>("threads-max"),
     {"version", 0444, show_os_version, nullptr, nullptr},
     {},

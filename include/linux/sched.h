@@ -179,6 +179,8 @@ struct task_struct {
 	struct sched_rt_entity rt;
 	struct sched_dl_entity dl;
 	struct task_group *sched_task_group; /* NULL: the root group */
+	u64 last_queued, run_delay; /* waits since; has waited so long for a CPU, ns. Its rq's lock */
+	struct sched_statistics *stats; /* NULL: kernel.sched_schedstats has never been on */
 	unsigned policy;
 	int nr_cpus_allowed;
 	const cpumask_t *cpus_ptr;

@@ -122,6 +122,7 @@ Result<task_struct*> dup_task_struct(task_struct* orig) {
   if (orig->cpus_ptr == &orig->cpus_mask) t->cpus_ptr = &t->cpus_mask;
   t->wake_q_next = nullptr;
   t->worker_private = nullptr;
+  t->stats = nullptr;
   return t;
 }
 
@@ -134,6 +135,8 @@ void put_task_stack(task_struct* t) {
 
 void free_task(task_struct* t) {
   if (t->stack) put_task_stack(t);
+  if (t->stats) [[unlikely]]
+    kfree(t->stats);
   kmem_cache_free(task_cache, t);
 }
 

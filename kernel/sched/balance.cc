@@ -7,6 +7,7 @@
 
 #include "kernel/sched/fair.hh"
 #include "kernel/sched/lb_decision.hh"
+#include "kernel/sched/stats.hh"
 #include "kernel/sched/task_group.hh"
 #include "kernel/sync/guards.hh"
 
@@ -204,11 +205,19 @@ bool can_migrate(Balance& b, task_struct* p) {
   if (is_throttled_there(p, b.dst->cpu) || kthread_is_per_cpu(p) || p->migration_disabled) return false;
   if (!is_cpu_allowed(p, b.dst->cpu)) {
     note_pinned(b, p);
+    schedstat_count(p, &sched_statistics::nr_failed_migrations_affine);
     return false;
   }
   b.all_pinned = false;
-  if (task_on_cpu(p)) return false;
-  return !is_cache_hot(b, p) || b.sd->nr_balance_failed > b.sd->cache_nice_tries;
+  if (task_on_cpu(p)) {
+    schedstat_count(p, &sched_statistics::nr_failed_migrations_running);
+    return false;
+  }
+  if (!is_cache_hot(b, p)) return true;
+  const bool forced = b.sd->nr_balance_failed > b.sd->cache_nice_tries;
+  if (forced && schedstat_enabled()) b.sd->stats.hot_gained[b.kind()]++;
+  schedstat_count(p, forced ? &sched_statistics::nr_forced_migrations : &sched_statistics::nr_failed_migrations_hot);
+  return forced;
 }
 
 // False: too much. Else what is wanted is less by p.

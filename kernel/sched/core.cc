@@ -9,6 +9,7 @@
 #include "kernel/sched/dl.hh"
 #include "kernel/sched/fair.hh"
 #include "kernel/sched/hooks.hh"
+#include "kernel/sched/stats.hh"
 #include "kernel/signal/signal.hh"
 #include "kernel/trace/trace.hh"
 #include "mm/mm_struct.hh"
@@ -132,6 +133,11 @@ inline void context_switch(rq* r, task_struct* prev, task_struct* next) {
   finish_task_switch(prev);
 }
 
+__cold noinline void note_switch(rq* r, Mode mode, task_struct* prev, unsigned prev_state, task_struct* next) {
+  if (schedstat_enabled()) __schedstat_switch(r, prev, next);
+  trace_sched_switch(mode == Mode::Preempt, prev, prev_state, next);
+}
+
 // Preemption disabled once. Interrupts are on at return.
 void __schedule(Mode mode) {
   arch::yield_point(arch::PreemptPoint::Switch);
@@ -161,6 +167,7 @@ void __schedule(Mode mode) {
   clear_tsk_thread_flag(prev, TIF_NEED_RESCHED);
   clear_preempt_need_resched();
   if (next == prev) {
+    if (schedstat_enabled()) schedstat_inc(r->sched_count);
     sched_check_rq(r, sched_check::When::Switch, prev);
     raw_spin_unlock_irq(&r->lock);
     return;
@@ -169,7 +176,10 @@ void __schedule(Mode mode) {
   WRITE_ONCE(*switch_count, *switch_count + 1);
   WRITE_ONCE(r->curr, next);
   sched_check_rq(r, sched_check::When::Switch, prev);
-  trace_sched_switch(mode == Mode::Preempt, prev, prev_state, next);
+  sched_info_switch(r, prev, next);
+  constexpr u32 kSwitchWatched = 1u << static_cast<unsigned>(TraceEvent::SchedSwitch) | kSchedStatsLive;
+  if (READ_ONCE(trace_events_live) & kSwitchWatched) [[unlikely]]
+    note_switch(r, mode, prev, prev_state, next);
   context_switch(r, prev, next);
 }
 
@@ -297,6 +307,8 @@ void scheduler_ipi() {
 void activate_task(rq* r, task_struct* p, int flags) {
   if (!(flags & ENQUEUE_NOCLOCK)) update_rq_clock(r);
   if (task_on_rq_migrating(p)) flags |= ENQUEUE_MIGRATED;
+  sched_info_queued(r, p);
+  if (schedstat_enabled()) __schedstat_enqueue(r, p, flags);
   if (p->sched_class == &fair_sched_class) [[likely]]
     fair_enqueue(r, p, flags);
   else
@@ -308,7 +320,9 @@ void activate_task(rq* r, task_struct* p, int flags) {
 // S-12: the store comes first, wakers rely on it.
 void deactivate_task(rq* r, task_struct* p, int flags) {
   if (!(flags & DEQUEUE_NOCLOCK)) update_rq_clock(r);
+  if (!(flags & DEQUEUE_SLEEP) && r->curr != p) sched_info_dequeued(r, p);
   WRITE_ONCE(p->on_rq, flags & DEQUEUE_SLEEP ? 0 : TASK_ON_RQ_MIGRATING);
+  if (schedstat_enabled()) __schedstat_dequeue(r, p, flags);
   if (p->sched_class == &fair_sched_class) [[likely]]
     fair_dequeue(r, p, flags);
   else

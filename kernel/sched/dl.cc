@@ -6,6 +6,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/sched/dl.hh"
 #include "kernel/sched/pelt.hh"
+#include "kernel/sched/stats.hh"
 
 #include <linux/kernel.h>
 
@@ -175,6 +176,7 @@ void update_curr_dl(rq* r) {
   if (static_cast<s64>(d) > 0) {
     p->se.exec_start = r->clock;
     p->se.sum_exec_runtime += d;
+  schedstat_ran(p, d);
     e->runtime -= static_cast<s64>(e->flags & SCHED_FLAG_RECLAIM ? r->dl.bw.charge(d, *e) : d);
     rt_charge(r, d);
     pelt::update_busy(r->avg_dl, r->clock, true);

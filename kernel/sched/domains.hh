@@ -41,6 +41,7 @@ struct LbStats {
   unsigned count[kIdleTypes], balanced[kIdleTypes], failed[kIdleTypes], imbalance[kIdleTypes], gained[kIdleTypes],
       hot_gained[kIdleTypes], nobusyq[kIdleTypes], nobusyg[kIdleTypes];
   unsigned alb_count, alb_failed, alb_pushed;
+  unsigned ttwu_wake_remote, ttwu_move_affine;  // written by whoever wakes from this CPU
 };
 
 // One CPU's. What follows `shared` is written by that CPU, or by the one that balances for it while it idles.

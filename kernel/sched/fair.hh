@@ -106,9 +106,14 @@ inline void fair_check_preempt(rq* r, task_struct* woken, int) {
 }
 
 inline void mark_idle(rq* r) {
+  r->idle_since = r->clock | 1;
   if (!single_cpu()) __atomic_fetch_or(&sched_state->idle_cpus, 1ul << r->cpu, __ATOMIC_RELAXED);
 }
 inline void unmark_idle(rq* r) {
+  if (r->idle_since) {
+    WRITE_ONCE(r->idle_time, r->idle_time + (r->clock - (r->idle_since & ~1ull)));
+    WRITE_ONCE(r->idle_since, 0);
+  }
   if (!single_cpu()) __atomic_fetch_and(&sched_state->idle_cpus, ~(1ul << r->cpu), __ATOMIC_RELAXED);
 }
 

@@ -6,6 +6,7 @@
 #include "init/init.hh"
 #include "kernel/sched/fair.hh"
 #include "kernel/sched/hooks.hh"
+#include "kernel/sched/stats.hh"
 
 namespace {
 
@@ -20,6 +21,9 @@ void no_yield(rq*) {}
 void check_preempt_curr_idle(rq* r, task_struct*, int) { resched_curr(r); }
 task_struct* pick_next_task_idle(rq* r) {
   mark_idle(r);
+  r->idle->last_queued = r->clock;  // it has not been kept waiting
+  if (r->curr != r->idle) r->idle_switches++;
+  if (schedstat_enabled()) schedstat_inc(r->sched_goidle);
   return r->idle;
 }
 void put_prev_task_idle(rq* r, task_struct*) { unmark_idle(r); }

@@ -11,6 +11,7 @@
 #include "kernel/sched/dl.hh"
 #include "kernel/sched/loadavg.hh"
 #include "kernel/sched/params.hh"
+#include "kernel/sched/stats.hh"
 #include "kernel/sched/stop.hh"
 
 constinit Late<SchedState> sched_state;
@@ -48,6 +49,7 @@ void sched_init() {
   }
   cpumask_set_cpu(smp_processor_id(), &__cpu_active_mask);
   init_idle(current, smp_processor_id());
+  sched_stats_boot();
   sched_check::begin();
 }
 

@@ -6,6 +6,9 @@
 int sched_rr_timeslice_ms();
 void set_sched_rr_timeslice_ms(int ms);  // 0 and below: the default, 100. Running slices end as they began
 
+bool sched_schedstats();
+Result<void> set_sched_schedstats(bool on);  // may sleep. ENOMEM: nothing changed
+
 struct RtLimits {
   int period_us, runtime_us;  // runtime -1: no limit
 };

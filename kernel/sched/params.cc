@@ -9,6 +9,7 @@
 #include "kernel/sched/dl.hh"
 #include "kernel/sched/fair_load.hh"
 #include "kernel/sched/pi.hh"
+#include "kernel/sched/stats.hh"
 #include "kernel/sync/rt_mutex.hh"
 #include "kernel/trace/trace.hh"
 
@@ -70,6 +71,7 @@ Result<void> sched_fork(task_struct* child, u64) {
     cpumask_copy(&child->cpus_mask, cpu_possible_mask);
     child->nr_cpus_allowed = num_possible_cpus();
   }
+  child->run_delay = 0;
   child->sched_contributes_to_load = 0;
   child->wake_q_next = nullptr;
   rt_mutex_init_task(child);
@@ -77,6 +79,7 @@ Result<void> sched_fork(task_struct* child, u64) {
   if (child->sched_reset_on_fork) [[unlikely]]
     reset_on_fork(child);
   if (dl_prio(child->prio)) return fail(EAGAIN);  // D-2
+  sched_stats_fork(child);
   child->sched_class = class_of_prio(child->prio);
   return {};
 }

@@ -67,6 +67,10 @@ struct alignas(64) rq {
   CpuStopper stopper;
   bool evicting = false;      // evict_work is queued (migrate.cc); atomic
   cpu_stop_work evict_work;
+  // Statistics (stats.hh). ns.
+  u64 run_delay = 0;          // what tasks waited here for the CPU
+  u64 idle_switches = 0, idle_since = 0, idle_time = 0;  // how often idle was picked; 0: it is not; in all, before
+  u64 yld_count = 0, sched_count = 0, sched_goidle = 0, ttwu_count = 0, ttwu_local = 0;  // while kernel.sched_schedstats is 1
 };
 
 struct sched_class {

@@ -4,6 +4,7 @@
 
 #include "kernel/sched/pelt.hh"
 #include "kernel/sched/rq.hh"
+#include "kernel/sched/stats.hh"
 
 namespace {
 
@@ -55,6 +56,7 @@ void update_curr_rt(rq* r) {
   if (static_cast<s64>(d) <= 0) return;
   p->se.exec_start = r->clock;
   p->se.sum_exec_runtime += d;
+  schedstat_ran(p, d);
   pelt::update_busy(r->avg_rt, r->clock, true);
   if (r->rt_bandwidth.charge(d, r->clock)) throttle(r);
 }

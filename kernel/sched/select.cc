@@ -7,6 +7,7 @@
 
 #include "kernel/sched/fair.hh"
 #include "kernel/sched/lb_decision.hh"
+#include "kernel/sched/stats.hh"
 
 namespace {
 
@@ -236,6 +237,7 @@ unsigned select_task_rq_fair(task_struct* p, unsigned prev, int flags) {
   for (sched_domain* sd = lowest_domain(here); sd; sd = sd->parent) {
     if (affine && sd->flags & SD_WAKE_AFFINE && sd->span >> prev & 1) {
       if (here != prev) target = wake_affine(sd, p, here, prev, flags);
+      if (here != prev && schedstat_enabled()) __schedstat_affine(sd, p, target == here);
       slow = nullptr;
       break;
     }

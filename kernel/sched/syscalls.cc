@@ -12,6 +12,7 @@
 #include "kernel/pid/pid.hh"
 #include "kernel/sched/dl.hh"
 #include "kernel/sched/params.hh"
+#include "kernel/sched/stats.hh"
 #include "kernel/sync/guards.hh"
 #include "mm/uaccess.hh"
 
@@ -101,6 +102,7 @@ void sched_yield_current() {
   rq* r = this_rq();
   raw_spin_lock(&r->lock);
   update_rq_clock(r);
+  if (schedstat_enabled()) schedstat_inc(r->yld_count);
   r->curr->sched_class->yield_task(r);
   preempt_disable();
   raw_spin_unlock(&r->lock);

@@ -10,6 +10,7 @@
 #include "kernel/sched/check.hh"
 #include "kernel/sched/dl.hh"
 #include "kernel/sched/fair.hh"
+#include "kernel/sched/stats.hh"
 #include "kernel/sched/task_group.hh"
 #include "kernel/trace/trace.hh"
 
@@ -174,7 +175,10 @@ int wake_locked(task_struct* p, unsigned state, int wake_flags) {
   trace_sched_waking(p);
   // S-41: state before on_rq. Pairs with the rq lock of whoever queued p last.
   smp_rmb();
-  if (READ_ONCE(p->on_rq) && wake_queued(p, wake_flags)) return 1;
+  if (READ_ONCE(p->on_rq) && wake_queued(p, wake_flags)) {
+    if (schedstat_enabled()) __schedstat_wakeup(p, task_cpu(p), wake_flags);
+    return 1;
+  }
   // S-42, S-43: on_rq before on_cpu, and our store of the state after p's own CPU has read it.
   smp_rmb();
   WRITE_ONCE(p->__state, TASK_WAKING);
@@ -192,6 +196,7 @@ int wake_locked(task_struct* p, unsigned state, int wake_flags) {
     push_to_wake_list(p, cpu, wake_flags);
   else
     wake_asleep(p, wake_flags);
+  if (schedstat_enabled()) __schedstat_wakeup(p, cpu, wake_flags);
   return 1;
 }
 
@@ -248,6 +253,7 @@ int try_to_wake_up(task_struct* p, unsigned state, int wake_flags) {
     trace_sched_waking(p);
     WRITE_ONCE(p->__state, TASK_RUNNING);
     trace_sched_wakeup(p);
+    if (schedstat_enabled()) __schedstat_wakeup(p, task_cpu(p), wake_flags);
     return 1;
   }
   unsigned long flags;

@@ -4,6 +4,7 @@
 #include <linux/string.h>
 
 #include "kernel/sched/fair.hh"
+#include "kernel/sched/stats.hh"
 #include "kernel/trace/internal.hh"
 
 namespace {
@@ -76,7 +77,9 @@ void __trace_sched_stat(TraceEvent event, const task_struct* p, u64 delay) {
 
 void __trace_sched_stat_runtime(const sched_entity* se, u64 runtime) {
   if (se->my_q) return;
-  const task_struct* p = task_of(const_cast<sched_entity*>(se));
+  task_struct* p = task_of(const_cast<sched_entity*>(se));
+  schedstat_ran(p, runtime);
+  if (!trace_live(TraceEvent::SchedStatRuntime)) return;
   RuntimeEntry e{{}, comm_of(p), p->pid, 0, runtime, se->vruntime};
   trace_record(TraceEvent::SchedStatRuntime, &e.common, sizeof(e));
 }

@@ -56,12 +56,19 @@ void remember_comm(TraceCpu& c, const task_struct* t, u64 now) {
 
 // ---- The rings --------------------------------------------------------------------------------------------------------
 
+void set_live(u32 events) {
+  u32 old = READ_ONCE(trace_events_live);
+  while (!__atomic_compare_exchange_n(&trace_events_live, &old, events | (old & kSchedStatsLive), false, __ATOMIC_RELAXED,
+                                      __ATOMIC_RELAXED)) {
+  }
+}
+
 // After this no CPU is inside trace_record(). Lock held.
 void quiesce_writers() {
-  WRITE_ONCE(trace_events_live, 0);
+  set_live(0);
   synchronize_rcu();  // a writer has interrupts off
 }
-void resume_writers() { WRITE_ONCE(trace_events_live, traces->on && traces->allocated ? traces->enabled : 0); }
+void resume_writers() { set_live(traces->on && traces->allocated ? traces->enabled : 0); }
 
 u64 words_of(unsigned pages) { return static_cast<u64>(pages) * kRingPageBytes / 8; }
 u64* alloc_ring(unsigned pages) { return static_cast<u64*>(kvmalloc(words_of(pages) * 8, GFP_KERNEL)); }
@@ -222,9 +229,16 @@ static void enable_from_command_line() {
   }
 }
 
+void trace_set_schedstats(bool on) {
+  if (on)
+    __atomic_fetch_or(&trace_events_live, kSchedStatsLive, __ATOMIC_RELAXED);
+  else
+    __atomic_fetch_and(&trace_events_live, ~kSchedStatsLive, __ATOMIC_RELAXED);
+}
+
 void trace_init() {
   traces.construct();
-  trace_events_live = 0;
+  set_live(0);  // schedstats= may have been there before
   mutex_init(&traces->lock);
   traces->cpus.for_each([](TraceCpu& c) { c.pages = kBootRingPages; });
   tracefs_register();

@@ -19,6 +19,10 @@ inline constexpr unsigned kNrTraceEvents = static_cast<unsigned>(TraceEvent::Pri
 
 // A bit per event that is recorded now: enabled, and tracing is on. Written by kernel/trace, read everywhere.
 extern u32 trace_events_live;
+// The highest bit is no event: kernel.sched_schedstats is on (kernel/sched/stats.hh).
+inline constexpr u32 kSchedStatsLive = 1u << 31;
+static_assert(static_cast<unsigned>(TraceEvent::Print) < 31);
+void trace_set_schedstats(bool on);
 inline bool trace_live(TraceEvent e) { return unlikely(READ_ONCE(trace_events_live) & 1u << static_cast<unsigned>(e)); }
 
 void __trace_sched_switch(bool preempt, const task_struct* prev, unsigned prev_state, const task_struct* next);
@@ -84,7 +88,8 @@ inline void trace_sched_stat_blocked(const task_struct* p, u64 delay) {
 }
 // se has just been charged for runtime ns; a group's entity says nothing.
 inline void trace_sched_stat_runtime(const sched_entity* se, u64 runtime) {
-  CF_TRACE(SchedStatRuntime, __trace_sched_stat_runtime(se, runtime));
+  constexpr u32 kWanted = 1u << static_cast<unsigned>(TraceEvent::SchedStatRuntime) | kSchedStatsLive;
+  if (unlikely(READ_ONCE(trace_events_live) & kWanted)) __trace_sched_stat_runtime(se, runtime);
 }
 // Before p->prio changes. newprio: what it will be.
 inline void trace_sched_pi_setprio(const task_struct* p, int newprio) {
