@@ -1,47 +1,10 @@
 // cgroup v2 as forks and exits see it: membership, clone into a cgroup, pids.max, kill, freeze.
 // SPDX-License-Identifier: Apache-2.0
-#include <sys/stat.h>
-#include <sys/vfs.h>
-
-#include "test/guest/guest.hh"
+#include "test/guest/cgroup.hh"
 
 using namespace guest;
 
 namespace {
-
-/// Where cgroup v2 is mounted, "" if it is not to be had.
-std::string root() {
-  for (const char* path : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
-    struct statfs st;
-    if (statfs(path, &st) == 0 && st.f_type == 0x63677270) return path;
-  }
-  return "";
-}
-
-/// A cgroup for the scope.
-class Group {
- public:
-  explicit Group(const std::string& parent, const char* name) : path(parent + "/guest-" + name + "-" + std::to_string(getpid())) {
-    made = mkdir(path.c_str(), 0755) == 0;
-  }
-  ~Group() {
-    if (!made) return;
-    EXPECT_TRUE(eventually([&] { return rmdir(path.c_str()) == 0 || errno != EBUSY; }));
-  }
-  std::string read(const char* file) const { return read_file(path + "/" + file); }
-  int write(const char* file, const std::string& text) const { return write_file(path + "/" + file, text); }
-  std::string path;
-  bool made;
-};
-
-#define NEED_CGROUPS()                                              \
-  std::string top = root();                                         \
-  if (top.empty()) GTEST_SKIP() << "no cgroup v2 is mounted";       \
-  if (access(top.c_str(), W_OK)) GTEST_SKIP() << "cgroups cannot be made here"; \
-  {                                                                 \
-    Group probe(top, "probe");                                      \
-    if (!probe.made) GTEST_SKIP() << "cgroups cannot be made here"; \
-  }
 
 std::string own_cgroup(pid_t pid) {
   std::string text = read_file("/proc/" + std::to_string(pid) + "/cgroup");
