@@ -102,7 +102,7 @@ Result<void> write_text(file* f, char* text) {
   if (is_gone(i)) return fail(ENODEV);
   TRY(may_write_here(i, f));
   if (!i->cft->write) return fail(EINVAL);
-  return i->cft->write(i->css, strstrip(text), f);
+  return i->cft->write(i->css, i->cft->flags & CFTYPE_NUMBER ? text : strstrip(text), f);
 }
 
 ssize_t write_file(kiocb* k, iov_iter* from) {

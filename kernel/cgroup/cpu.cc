@@ -204,11 +204,11 @@ Result<void> write_burst(cgroup_subsys_state* css, char* text, const file*) {
 }
 
 constexpr cftype kFiles[] = {
-    {"cpu.weight", CFTYPE_NOT_ON_ROOT, show_weight, write_weight, nullptr},
-    {"cpu.weight.nice", CFTYPE_NOT_ON_ROOT, show_weight_nice, write_weight_nice, nullptr},
-    {"cpu.idle", CFTYPE_NOT_ON_ROOT, show_idle, write_idle, nullptr},
+    {"cpu.weight", CFTYPE_NOT_ON_ROOT | CFTYPE_NUMBER, show_weight, write_weight, nullptr},
+    {"cpu.weight.nice", CFTYPE_NOT_ON_ROOT | CFTYPE_NUMBER, show_weight_nice, write_weight_nice, nullptr},
+    {"cpu.idle", CFTYPE_NOT_ON_ROOT | CFTYPE_NUMBER, show_idle, write_idle, nullptr},
     {"cpu.max", CFTYPE_NOT_ON_ROOT, show_max, write_max, nullptr},
-    {"cpu.max.burst", CFTYPE_NOT_ON_ROOT, show_burst, write_burst, nullptr},
+    {"cpu.max.burst", CFTYPE_NOT_ON_ROOT | CFTYPE_NUMBER, show_burst, write_burst, nullptr},
     {},
 };
 

@@ -240,7 +240,7 @@ void cgroup_inherit_times(struct cgroup* dying);            // css_set_lock
 int cgroup_show_cpu_stat(seq_file* m, cgroup_subsys_state* css);
 
 // ---- Files (cgroupfs.cc) -----------------------------------------------------------------------------------------------------------
-enum : unsigned { CFTYPE_NOT_ON_ROOT = 1, CFTYPE_ONLY_ON_ROOT = 2, CFTYPE_NS_DELEGATABLE = 4 };
+enum : unsigned { CFTYPE_NOT_ON_ROOT = 1, CFTYPE_ONLY_ON_ROOT = 2, CFTYPE_NS_DELEGATABLE = 4, CFTYPE_NUMBER = 8 };
 struct CgroupOpen {  // of one open file
   u64 seen;          // notifications when it was last read
   struct cgroup* ns_root;  // of who opened it; referenced
@@ -249,7 +249,7 @@ struct cftype {
   const char* name;  // whole
   unsigned flags;
   int (*show)(seq_file* m, cgroup_subsys_state* css);
-  // text: one line without white space around. css is online no more than an instant ago: look again under cgroup_mutex.
+  // text: one line without white space around; of a CFTYPE_NUMBER as it was written. css is online no more than an instant ago: look again under cgroup_mutex.
   Result<void> (*write)(cgroup_subsys_state* css, char* text, const file* f);
   // For files that tell of changes: where cgroup_file_notify() finds the file, null when it goes. css_set_lock.
   void (*keep)(cgroup_subsys_state* css, CgroupInode* file);

@@ -223,7 +223,7 @@ static Result<void> change_policy(task_struct* p, SchedRequest q, SchedCaller ca
   if (rt_policy(q.policy) != (q.rt_priority != 0)) return fail(EINVAL);
   if (caller == SchedCaller::User && needs_privilege(p, q) && !capable(CAP_SYS_NICE)) return fail(EPERM);
   if (READ_ONCE(p->sched_class) == &stop_sched_class) return fail(EINVAL);
-  if (changes_nothing(p, q)) {
+  if (q.keep_params || changes_nothing(p, q)) {
     TaskRqGuard g(p);
     p->sched_reset_on_fork = q.reset_on_fork;
     return {};

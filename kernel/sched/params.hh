@@ -9,6 +9,7 @@ struct SchedRequest {
   int nice = 0;
   unsigned rt_priority = 0;
   bool reset_on_fork = false;
+  bool keep_params = false;  // SCHED_FLAG_KEEP_PARAMS: all is checked, and nothing but reset_on_fork stored
   u64 runtime = 0, deadline = 0, period = 0;  // SCHED_DEADLINE, ns
   unsigned dl_flags = 0;                      // SCHED_FLAG_RECLAIM, SCHED_FLAG_DL_OVERRUN
 };

@@ -178,6 +178,7 @@ SYSCALL_DEFINE3(sched_setattr, pid_t, pid, sched_attr*, uattr, unsigned, flags) 
                  .period = attr.sched_period,
                  .dl_flags = static_cast<unsigned>(attr.sched_flags) & (SCHED_FLAG_RECLAIM | SCHED_FLAG_DL_OVERRUN)};
   if (attr.sched_flags & kFlagKeepParams) {
+    q.keep_params = true;
     q.nice = task_nice(p.get());
     q.rt_priority = p->rt_priority;
     const dl::Params own = dl::own_params(p->dl);

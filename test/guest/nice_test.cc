@@ -124,6 +124,7 @@ TEST(Nice, UserMayOnlyRaiseWithoutLimit) {
 // spec 30 S-60 | setpriority; nice; setrlimit RLIMIT_NICE
 TEST(Nice, LimitSaysHowFarDown) {
   NEED_CAPABILITY(kCapSetuid);
+  NEED_CAPABILITY(kCapSysResource);  // to raise a limit
   expect_in_child([] {
     set_limit(RLIMIT_NICE, 25);
     become_user();

@@ -50,7 +50,7 @@ inline void set_limit(int what, rlim_t value) {
 inline bool may_be_realtime() {
   return in_child([] { return set_policy(0, SCHED_FIFO, 1) ? 1 : 0; }) == 0 &&
          in_child([] {
-           return set_attr(0, {.policy = kDeadline, .runtime = 100'000'000, .deadline = 1'000'000'000}) ? 1 : 0;
+           return set_attr(0, {.policy = kDeadline, .runtime = 5'000'000, .deadline = 20'000'000}) ? 1 : 0;
          }) == 0;
 }
 
