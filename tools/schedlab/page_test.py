@@ -9,6 +9,22 @@ import subprocess
 import sys
 import tempfile
 
+# A person's hand: "first 100 ms", then the wheel over the first timeline; then by task, and back to the whole run. What the page says of
+# where it is, and how much of the canvas is drawn on, goes where --dump-dom shows it.
+HAND = """<script>addEventListener('load', () => {
+  const panel = document.querySelector('.panel canvas.zoom').parentElement, canvas = panel.querySelector('canvas');
+  const said = [], button = text => [...panel.querySelectorAll('button')].find(b => b.textContent === text);
+  const note = () => { const d = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data; let drawn = 0;
+    for (let k = 0; k < d.length; k += 4) drawn += d[k + 3] && (d[k] < 230 || d[k + 1] < 230) ? 1 : 0;
+    said.push(panel.querySelector('.bar .dim').textContent + ' / ' + (drawn > 1000 ? 'drawn' : 'empty')); };
+  const wheel = () => { const b = canvas.getBoundingClientRect();
+    canvas.dispatchEvent(new WheelEvent('wheel', {deltaY: -1, clientX: b.left + b.width / 2, clientY: b.top + 20, cancelable: true})); };
+  note(); button('first 100 ms').click(); note(); for (let k = 0; k < 10; k++) wheel(); note(); button('by task').click(); note();
+  canvas.ondblclick(); note();
+  document.body.dataset.hand = said.join('; ');
+});</script>"""
+PANELS = ["Who ran where, and when", "Ran (colour), runnable but waiting (red), blocked (grey)", "From being woken to running", "Fairness over time",
+          "Shares of the tasks", "Tasks"]
 EXAMPLES = pathlib.Path(__file__).resolve().parent / "examples"
 BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
 
@@ -46,7 +62,7 @@ def check_perfetto(schedlab: str, tmp: str) -> None:
     assert any(e["name"] == "sched_migrate_task" for e in events) and any(e["name"] == "thread_name" for e in events)
 
 
-def browser_draws(page: str, tmp: str, runs: int) -> None:
+def browser_draws(page: str, tmp: str, runs: int, *more: str) -> None:
     browser = next((b for b in BROWSERS if shutil.which(b)), None)
     if not browser:
         print("SKIPPED: no Chromium here to look at the page with")
@@ -56,7 +72,19 @@ def browser_draws(page: str, tmp: str, runs: int) -> None:
     dom = subprocess.run([*options, "--dump-dom", f"file://{page}"], capture_output=True, text=True, timeout=120, check=True).stdout
     assert f'data-ready="{runs} runs drawn"' in dom, "the page's script did not come to its end"
     assert dom.count("<canvas") >= 5 * runs, "panels are missing"
+    for panel in [*PANELS, *more]:
+        assert dom.count(f">{panel}") >= runs, f"there is no panel {panel}"
     assert not re.search(r"\bNaN\b|undefined", re.sub(r"<script.*?</script>", "", dom, flags=re.S)), "a figure is not one"
+    handled = pathlib.Path(tmp) / "handled.html"
+    handled.write_text(pathlib.Path(page).read_text(encoding="utf-8").replace("</body>", HAND + "</body>"), encoding="utf-8")
+    dom = subprocess.run([*options, "--dump-dom", f"file://{handled}"], capture_output=True, text=True, timeout=120, check=True).stdout
+    places = re.search(r'data-hand="([^"]*)"', dom)
+    assert places, "the page did not survive being zoomed"
+    places = places[1].split("; ")
+    assert all(place.endswith("/ drawn") for place in places), places
+    assert places[0].startswith("0 µs to 10.000 s") and places[1].startswith("0 µs to 100 ms"), places
+    assert re.match(r"3\d\.\d\d ms to 4\d\.\d\d ms", places[2]), places  # a ninth of it, around the cursor; each stretch is shown
+    assert places[4].startswith("0 µs to 10.000 s"), places
     subprocess.run([*options, f"--screenshot={tmp}/page.png", f"file://{page}"], capture_output=True, timeout=120, check=True)
     assert pathlib.Path(f"{tmp}/page.png").stat().st_size > 50000, "the picture is empty"
     print("the page was drawn in", browser)
@@ -84,6 +112,8 @@ def main() -> int:
         text = pathlib.Path(page).read_text(encoding="utf-8")
         assert not re.search(r'(src|href)="?http', text), "the page wants the network"
         browser_draws(page, tmp, 2)
+        lab(schedlab, "groups.json", tmp)
+        browser_draws(page, tmp, 1, "Shares of the groups")
     return 0
 
 
