@@ -1,5 +1,6 @@
 // The OOM killer: when nothing can be freed, the process whose death frees most dies (spec 41 section 11).
 // SPDX-License-Identifier: Apache-2.0
+#include <linux/freezer.h>
 #include <linux/mutex.h>
 #include <linux/printk.h>
 
@@ -78,7 +79,9 @@ bool kill_victim(task_struct* victim, long points) {
   mm_struct* mm = t->mm;
   mmgrab(mm);
   mark_victim(mm);
+  set_tsk_thread_flag(t, TIF_MEMDIE);
   spin_unlock(&t->alloc_lock);
+  __thaw_task(t);  // no freezer holds it (spec 33 W-54): it is to die
   pr_err("Out of memory: Killed process %d (%s) score:%ld total-vm:%lukB, anon-rss:%lukB, file-rss:%lukB, shmem-rss:%lukB, "
          "pgtables:%lukB oom_score_adj:%d\n",
          victim->tgid, victim->comm, points, mm->total_vm << 2, get_mm_counter(mm, MM_ANONPAGES) << 2,
@@ -118,6 +121,7 @@ bool out_of_memory(gfp_t, unsigned order) {
   task_struct* t = current;
   if (t->mm && fatal_signal_pending(t)) {  // it is dying anyway: let it, with what it needs for that
     mark_victim(t->mm);
+    set_tsk_thread_flag(t, TIF_MEMDIE);
     return true;
   }
   if (atomic_xchg(&running, 1)) return true;

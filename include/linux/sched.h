@@ -60,6 +60,7 @@
 #define TIF_SINGLESTEP 4
 #define TIF_NEED_FPU_LOAD 14
 #define TIF_NOTIFY_SIGNAL 17
+#define TIF_MEMDIE 20 /* chosen by the OOM killer */
 #define TIF_POLLING_NRFLAG 21
 #define TIF_FORCED_TF 24 /* the trap flag in the user's registers is a tracer's doing */
 #define _TIF(n) (1ul << (n))

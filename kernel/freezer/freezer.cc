@@ -20,8 +20,6 @@
 #include "kernel/task/task.hh"
 #include "lib/late.hh"
 
-bool tsk_is_oom_victim(const task_struct* t);  // mm/oom.cc
-
 constinit unsigned freezer_active = 0;
 constinit unsigned freeze_timeout_msecs = 20'000;
 
@@ -139,7 +137,7 @@ extern "C" {
 // W-54, in its order. There is no freezer of cgroups version 1; that of version 2 is job control (kernel/cgroup/freezer.cc).
 bool freezing_slow_path(task_struct* p) {
   if (data_race(p->flags) & (PF_NOFREEZE | PF_SUSPEND_TASK)) return false;
-  if (tsk_is_oom_victim(p)) return false;
+  if (test_tsk_thread_flag(p, TIF_MEMDIE)) return false;
   if (READ_ONCE(freezer->kthreads)) return true;
   return READ_ONCE(freezer->users) && !is_kthread(p);
 }
@@ -178,7 +176,7 @@ bool freeze_task(task_struct* p) {
 
 void __thaw_task(task_struct* p) {
   IrqSpinGuard guard(freezer->lock);
-  if (freezing(p) || !frozen(p)) return;
+  if (!frozen(p) || freezing(p)) return;
   if (!back_into_its_stop(p)) wake_up_state(p, TASK_FROZEN);
 }
 

@@ -105,6 +105,8 @@ void mutex_lock_io(mutex* m) NO_THREAD_SAFETY_ANALYSIS {
 
 void __mutex_unlock_slowpath(mutex* m) {
   s64 o = atomic_long_read(&m->owner);
+  if constexpr (arch::kCheckLocks)
+    if ((o & ~kMutexFlags) != mutex_self()) lockorder_not_held(m, m->key);  // W-45
   while (!(o & kMutexHandoff)) {
     if (!__atomic_compare_exchange_n(&m->owner.counter, &o, o & kMutexWaiters, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
       continue;

@@ -143,10 +143,40 @@ void assertions(kunit* test) {
   KUNIT_EXPECT_EQ(test, lockorder_expect_end(), 0u);
 }
 
+// spec 33 W-45: only the owner unlocks, and nobody ends as an owner
+int unlocks_anothers(void* p) {
+  mutex_unlock(static_cast<struct mutex*>(p));
+  return 0;
+}
+void a_mutex_unlocked_by_another(kunit* test) {
+  Locks l;
+  Thread t;
+  mutex_lock(&l.m);
+  lockorder_expect_begin();
+  t.start(test, unlocks_anothers, &l.m);
+  t.join();
+  KUNIT_EXPECT_EQ(test, lockorder_expect_end(), 1u);
+  KUNIT_EXPECT_NOT_NULL(test, strstr(lockorder_last_report(), "should be held, is not: &m"));
+}
+int keeps_it(void* p) {
+  mutex_lock(static_cast<struct mutex*>(p));
+  return 0;
+}
+void a_mutex_held_at_exit(kunit* test) {
+  Locks l;
+  Thread t;
+  lockorder_expect_begin();
+  t.start(test, keeps_it, &l.m);
+  t.join();
+  settle();
+  KUNIT_EXPECT_EQ(test, lockorder_expect_end(), 1u);
+  KUNIT_EXPECT_NOT_NULL(test, strstr(lockorder_last_report(), "still held at exit: &m"));
+}
+
 kunit_case cases[] = {
     KUNIT_CASE(inverted_order), KUNIT_CASE(inversion_over_three), KUNIT_CASE(mutexes_too), KUNIT_CASE(two_of_one_class),
     KUNIT_CASE(trylocks_close_no_cycle), KUNIT_CASE(softirq_and_task), KUNIT_CASE(softirq_and_task_with_bh_off),
-    KUNIT_CASE(assertions), {},
+    KUNIT_CASE(assertions), KUNIT_CASE(a_mutex_unlocked_by_another), KUNIT_CASE(a_mutex_held_at_exit), {},
 };
 kunit_suite suite = {.name = "lock_checker", .test_cases = cases};
 kunit_test_suite(suite);

@@ -79,6 +79,56 @@ void past_expiry_fires_at_the_next_tick(kunit* test) {
   KUNIT_EXPECT_EQ(test, p.calls, 1);
   KUNIT_EXPECT_LE(test, p.at, now + 50);
 }
+unsigned cpu_of(const Probe& p) { return p.timer.flags & TIMER_CPUMASK; }
+void go_to(unsigned cpu) {
+  cpumask_t one = {{1ul << cpu}};
+  (void)set_cpus_allowed_ptr(current, &one);
+}
+struct Busy {
+  Probe* p;
+  bool inside = false, go_on = false;
+};
+Busy* busy_callback;
+void takes_long(timer_list*) {
+  WRITE_ONCE(busy_callback->inside, true);
+  while (!READ_ONCE(busy_callback->go_on)) cpu_relax();
+}
+// spec 33 W-28: a timer is on the CPU that armed it last, pinned or not; one whose callback runs stays where it runs
+void the_cpu_of_a_timer(kunit* test) {
+  if (num_online_cpus() < 2) kunit_skip(test, "one CPU");
+  Probe p, pinned;
+  timer_setup(&p.timer, fire, 0);
+  timer_setup(&pinned.timer, fire, TIMER_PINNED);
+  go_to(1);
+  mod_timer(&p.timer, jiffies + 100);
+  mod_timer(&pinned.timer, jiffies + 100);
+  KUNIT_EXPECT_EQ(test, cpu_of(p), 1u);
+  KUNIT_EXPECT_EQ(test, cpu_of(pinned), 1u);
+  go_to(0);
+  mod_timer(&p.timer, jiffies + 200);
+  mod_timer(&pinned.timer, jiffies + 200);
+  KUNIT_EXPECT_EQ(test, cpu_of(p), 0u);
+  KUNIT_EXPECT_EQ(test, cpu_of(pinned), 0u);
+  del_timer_sync(&p.timer);
+  del_timer_sync(&pinned.timer);
+  p.timer.expires = jiffies + 2;
+  add_timer_on(&p.timer, 1);
+  KUNIT_EXPECT_EQ(test, cpu_of(p), 1u);
+  EXPECT_SOON(test, READ_ONCE(p.calls) == 1);
+
+  Busy b{&p};
+  busy_callback = &b;
+  timer_setup(&p.timer, takes_long, 0);
+  p.timer.expires = jiffies + 1;
+  add_timer_on(&p.timer, 1);
+  while (!READ_ONCE(b.inside)) cpu_relax();
+  KUNIT_EXPECT_EQ(test, mod_timer(&p.timer, jiffies + 1000), 0);
+  KUNIT_EXPECT_EQ(test, cpu_of(p), 1u);
+  WRITE_ONCE(b.go_on, true);
+  KUNIT_EXPECT_EQ(test, del_timer_sync(&p.timer), 1);
+  (void)set_cpus_allowed_ptr(current, cpu_possible_mask);
+}
+
 void callback_rearms(kunit* test) {  // spec 33 W-30
   Probe p;
   p.rearm = 3;
@@ -190,6 +240,7 @@ kunit_case cases[] = {
     KUNIT_CASE(answers),
     KUNIT_CASE(fires_in_its_softirq),
     KUNIT_CASE(past_expiry_fires_at_the_next_tick),
+    KUNIT_CASE(the_cpu_of_a_timer),
     KUNIT_CASE(callback_rearms),
     KUNIT_CASE(deleted_never_fires),
     KUNIT_CASE(far_away_and_back),
@@ -201,7 +252,7 @@ kunit_case cases[] = {
     KUNIT_CASE(msleep_is_long_enough),
     {},
 };
-kunit_suite suite = {.name = "timer", .test_cases = cases};
+kunit_suite suite = {.name = "timer", .test_cases = cases, .world = {.cpus = 2}};
 kunit_test_suite(suite);
 
 }  // namespace

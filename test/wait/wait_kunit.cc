@@ -1,6 +1,8 @@
 // Wait queues: order of insertion, the wake walk, prepare and finish (spec 33 section 1). Entries with callbacks of our
 // own stand for waiters, so that the walk itself is seen.
 // SPDX-License-Identifier: Apache-2.0
+#include <linux/hardirq.h>
+#include <linux/sched/wake_q.h>
 #include <linux/slab.h>
 #include <linux/wait.h>
 #include <linux/wait_bit.h>
@@ -192,6 +194,174 @@ void budget_carries_over(kunit* test) {  // spec 33 W-7
   wake_up_nr(&q, 100);
   KUNIT_EXPECT_EQ(test, log.n, 100);
   kfree(x);
+}
+
+// At the first gap between two lock sections a real-time thread adds an entry at either end.
+struct Gap {
+  wait_queue_head q;
+  Entry front, tail;
+  bool walking = false;
+};
+int adds_in_the_gap(void* p) {
+  auto* g = static_cast<Gap*>(p);
+  for (;;) {
+    set_current_state(TASK_INTERRUPTIBLE);
+    if (kthread_should_stop()) break;
+    if (READ_ONCE(g->walking)) {
+      WRITE_ONCE(g->walking, false);
+      add_wait_queue(&g->q, &g->front.e);
+      add_wait_queue_exclusive(&g->q, &g->tail.e);
+    }
+    schedule();
+  }
+  __set_current_state(TASK_RUNNING);
+  return 0;
+}
+task_struct* watcher_of_gap;
+int record_and_wake(wait_queue_entry* e, unsigned mode, int flags, void* key) {
+  wake_up_process(watcher_of_gap);
+  return record(e, mode, flags, key);
+}
+void entries_that_come_during_the_walk(kunit* test) {  // spec 33 W-5
+  auto* g = static_cast<Gap*>(kzalloc(sizeof(Gap), GFP_KERNEL));
+  auto* x = static_cast<Entry*>(kcalloc(80, sizeof(Entry), GFP_KERNEL));
+  auto* log = static_cast<Log*>(kzalloc(sizeof(Log), GFP_KERNEL));
+  KUNIT_ASSERT_TRUE(test, g && x && log);
+  log_of_walk = log;
+  init_waitqueue_head(&g->q);
+  make(&g->front, 1000);
+  make(&g->tail, 2000);
+  cpumask_t here{{1ul << smp_processor_id()}};
+  KUNIT_ASSERT_TRUE(test, set_cpus_allowed_ptr(current, &here).has_value());
+  task_struct* t = watcher_of_gap = kthread_create(adds_in_the_gap, g, "gap");
+  KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t);
+  kthread_bind(t, smp_processor_id());
+  KUNIT_ASSERT_TRUE(test, __sched_setscheduler(t, {.policy = SCHED_FIFO, .rt_priority = 50}, SchedCaller::Kernel).has_value());
+  wake_up_process(t);
+  settle();
+  for (int i = 0; i < 80; i++) {
+    make(&x[i], i);
+    x[i].e.func = i ? record : record_and_wake;
+    add_wait_queue_exclusive(&g->q, &x[i].e);
+  }
+  WRITE_ONCE(g->walking, true);
+  wake_up_all(&g->q);
+  kthread_stop(t);
+  KUNIT_EXPECT_EQ(test, log->n, 81);
+  KUNIT_EXPECT_EQ(test, log->ids[0], 0);
+  KUNIT_EXPECT_EQ(test, log->ids[79], 79);
+  KUNIT_EXPECT_EQ(test, log->ids[80], 2000);  // the one at the tail was met, that at the front not
+  KUNIT_EXPECT_PTR_EQ(test, g->q.head.next, &g->front.e.entry);
+  (void)set_cpus_allowed_ptr(current, cpu_possible_mask);
+  kfree(log);
+  kfree(x);
+  kfree(g);
+}
+
+// spec 33 W-8: under the head's lock, interrupts off, in the waker's context, whatever it is
+struct Context {
+  wait_queue_head q;
+  wait_queue_entry e;
+  hrtimer timer;
+  task_struct* by = nullptr;
+  bool locked = false, irqs_off = false, hardirq = false;
+  int calls = 0;
+};
+int note_context(wait_queue_entry* e, unsigned, int, void*) {
+  Context* c = container_of(e, Context, e);
+  c->by = current;
+  c->locked = spin_is_locked(&c->q.lock);
+  c->irqs_off = irqs_disabled();
+  c->hardirq = in_hardirq();
+  WRITE_ONCE(c->calls, c->calls + 1);
+  return 1;
+}
+enum hrtimer_restart wakes_from_an_interrupt(hrtimer* t) {
+  wake_up(&container_of(t, Context, timer)->q);
+  return HRTIMER_NORESTART;
+}
+void where_a_callback_runs(kunit* test) {
+  Context c;
+  init_waitqueue_head(&c.q);
+  init_waitqueue_func_entry(&c.e, note_context);
+  add_wait_queue(&c.q, &c.e);
+  wake_up(&c.q);
+  KUNIT_EXPECT_EQ(test, c.calls, 1);
+  KUNIT_EXPECT_TRUE(test, c.locked);
+  KUNIT_EXPECT_TRUE(test, c.irqs_off);
+  KUNIT_EXPECT_FALSE(test, c.hardirq);
+  KUNIT_EXPECT_PTR_EQ(test, c.by, static_cast<task_struct*>(current));
+  hrtimer_init(&c.timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
+  c.timer.function = wakes_from_an_interrupt;
+  hrtimer_start(&c.timer, NSEC_PER_MSEC, HRTIMER_MODE_REL_HARD);
+  EXPECT_SOON(test, READ_ONCE(c.calls) == 2);
+  hrtimer_cancel(&c.timer);
+  KUNIT_EXPECT_TRUE(test, c.locked);
+  KUNIT_EXPECT_TRUE(test, c.irqs_off);
+  KUNIT_EXPECT_TRUE(test, c.hardirq);
+  KUNIT_EXPECT_FALSE(test, irqs_disabled());
+  remove_wait_queue(&c.q, &c.e);
+}
+
+// ---- Wake queues ---------------------------------------------------------------------------------------------------------
+struct Sleepers {
+  int order[4];
+  int n = 0;
+};
+struct Sleeper {
+  Sleepers* all;
+  int id;
+};
+int sleeps_once(void* p) {
+  auto* s = static_cast<Sleeper*>(p);
+  set_current_state(TASK_UNINTERRUPTIBLE);
+  schedule();
+  preempt_disable();
+  s->all->order[s->all->n++] = s->id;
+  preempt_enable();
+  return 0;
+}
+void wake_queues_wake_in_order(kunit* test) {  // spec 33 W-51
+  cpumask_t here{{1ul << smp_processor_id()}};
+  KUNIT_ASSERT_TRUE(test, set_cpus_allowed_ptr(current, &here).has_value());
+  Sleepers all;
+  Sleeper s[3];
+  task_struct* t[3];
+  for (int i = 0; i < 3; i++) {
+    s[i] = {&all, i};
+    t[i] = kthread_create(sleeps_once, &s[i], "sleeper");
+    KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t[i]);
+    get_task_struct(t[i]);
+    kthread_bind(t[i], smp_processor_id());
+    KUNIT_ASSERT_TRUE(test, __sched_setscheduler(t[i], {.policy = SCHED_FIFO, .rt_priority = 5}, SchedCaller::Kernel).has_value());
+    wake_up_process(t[i]);
+  }
+  settle();
+  DEFINE_WAKE_Q(first);
+  DEFINE_WAKE_Q(second);
+  const unsigned before = refcount_read(&t[1]->usage);
+  wake_q_add(&first, t[2]);
+  wake_q_add(&first, t[1]);
+  wake_q_add(&first, t[0]);
+  KUNIT_EXPECT_EQ(test, refcount_read(&t[1]->usage), before + 1);
+  wake_q_add(&second, t[1]);  // it will get the other wake-up
+  KUNIT_EXPECT_TRUE(test, wake_q_empty(&second));
+  KUNIT_EXPECT_EQ(test, refcount_read(&t[1]->usage), before + 1);
+  wake_q_add_safe(&second, get_task_struct(t[1]));  // takes the reference, and drops it
+  KUNIT_EXPECT_EQ(test, refcount_read(&t[1]->usage), before + 1);
+  preempt_disable();
+  KUNIT_EXPECT_EQ(test, all.n, 0);
+  wake_up_q(&first);
+  preempt_enable();
+  settle();
+  KUNIT_EXPECT_EQ(test, all.n, 3);
+  for (int i = 0; i < 3; i++) KUNIT_EXPECT_EQ(test, all.order[i], 2 - i);
+  for (auto* p : t) {
+    EXPECT_SOON(test, READ_ONCE(p->__state) == TASK_DEAD);
+    KUNIT_EXPECT_NULL(test, p->wake_q_next);
+    put_task_struct(p);
+  }
+  (void)set_cpus_allowed_ptr(current, cpu_possible_mask);
 }
 
 void prepare_and_finish(kunit* test) {  // spec 33 section 1.5
@@ -391,6 +561,9 @@ kunit_case cases[] = {
     KUNIT_CASE(bookmarks_are_skipped),
     KUNIT_CASE(lock_sections),
     KUNIT_CASE(budget_carries_over),
+    KUNIT_CASE(entries_that_come_during_the_walk),
+    KUNIT_CASE(where_a_callback_runs),
+    KUNIT_CASE(wake_queues_wake_in_order),
     KUNIT_CASE(prepare_and_finish),
     KUNIT_CASE(signal_unlinks),
     KUNIT_CASE(condition_beats_signal),
