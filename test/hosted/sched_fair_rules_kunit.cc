@@ -496,21 +496,21 @@ void where_the_scan_looks(kunit* test) {
   go_to(1);
   Choice c(test);
   c.occupy(test, 0b0000'0101);  // 0 and 2, and 1 is ours
-  const DomainSet::PerCpu* d = cpu_rq(1)->dom;
-  const int before = d->cache->shared->nr_idle_scan;
-  WRITE_ONCE(d->cache->shared->nr_idle_scan, 8);
-  KUNIT_EXPECT_EQ(test, c.where(2, 2), 3u);
-  c.occupy(test, 0b0101'1000);              // 3, 4 and 6
-  KUNIT_EXPECT_EQ(test, c.where(2, 2), 5u);
+  sched_domain_shared* shared = cpu_rq(1)->dom->cache->shared;
+  const int before = shared->nr_idle_scan;
+  auto where = [&](int may_look) {
+    WRITE_ONCE(shared->nr_idle_scan, may_look);  // each CPU that runs dry sets it
+    return c.where(2, 2);
+  };
+  KUNIT_EXPECT_EQ(test, where(8), 3u);
+  c.occupy(test, 0b0101'1000);  // 3, 4 and 6
+  KUNIT_EXPECT_EQ(test, where(8), 5u);
   c.busy[0].finish();
-  c.occupy(test, 0b1010'0000);              // 5 and 7: around
-  WRITE_ONCE(d->cache->shared->nr_idle_scan, 8);  // a CPU that ran dry may have set it
-  KUNIT_EXPECT_EQ(test, c.where(2, 2), 0u);
-  WRITE_ONCE(d->cache->shared->nr_idle_scan, 6);
-  KUNIT_EXPECT_EQ(test, c.where(2, 2), 1u);  // it gives up: 0 is the seventh
-  WRITE_ONCE(d->cache->shared->nr_idle_scan, 0);
-  KUNIT_EXPECT_EQ(test, c.where(2, 2), 1u);
-  WRITE_ONCE(d->cache->shared->nr_idle_scan, before);
+  c.occupy(test, 0b1010'0000);  // 5 and 7: around
+  KUNIT_EXPECT_EQ(test, where(8), 0u);
+  KUNIT_EXPECT_EQ(test, where(6), 1u);  // it gives up: 0 is the seventh
+  KUNIT_EXPECT_EQ(test, where(0), 1u);
+  WRITE_ONCE(shared->nr_idle_scan, before);
 }
 
 kunit_case smt_cases[] = {KUNIT_CASE(where_a_woken_task_goes), {}};
