@@ -83,7 +83,9 @@ def browser_draws(page: str, tmp: str, runs: int, *more: str) -> None:
     places = places[1].split("; ")
     assert all(place.endswith("/ drawn") for place in places), places
     assert places[0].startswith("0 µs to 10.000 s") and places[1].startswith("0 µs to 100 ms"), places
-    assert re.match(r"3\d\.\d\d ms to 4\d\.\d\d ms", places[2]), places  # a ninth of it, around the cursor; each stretch is shown
+    zoomed = re.match(r"([0-9.]+) ms to ([0-9.]+) ms", places[2])
+    assert zoomed and 30 < float(zoomed[1]) < float(zoomed[2]) < 60, places
+    near("ten turns of the wheel", float(zoomed[2]) - float(zoomed[1]), 100 * 0.8**10, 0.02)
     assert places[4].startswith("0 µs to 10.000 s"), places
     subprocess.run([*options, f"--screenshot={tmp}/page.png", f"file://{page}"], capture_output=True, timeout=120, check=True)
     assert pathlib.Path(f"{tmp}/page.png").stat().st_size > 50000, "the picture is empty"
