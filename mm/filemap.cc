@@ -242,6 +242,7 @@ Result<size_t> filemap_read(address_space* m, loff_t pos, void* buf, size_t n, B
     const char* from = static_cast<const char*>(page_address(*p ? *p : zero_page)) + offset;
     size_t left = copy_out(static_cast<char*>(buf) + done, from, part, where);
     if (*p) put_page(*p);
+    cond_resched();
     done += part - left;
     pos += part - left;
     if (left) return done ? Result<size_t>(done) : fail(EFAULT);
@@ -259,6 +260,7 @@ Result<size_t> filemap_write(address_space* m, loff_t pos, const void* buf, size
     if (!p) return done ? Result<size_t>(done) : fail(p.error().code());
     size_t left = copy_in(static_cast<char*>(page_address(*p)) + offset, static_cast<const char*>(buf) + done, part, where);
     put_page(*p);
+    cond_resched();
     done += part - left;
     pos += part - left;
     if (pos > mapping_size(m)) set_size(m, pos);

@@ -183,6 +183,7 @@ void TlbGather::zap_run(pte_t* pte, unsigned long addr, unsigned long end) {
   RssDelta rss;
   unsigned long first = ~0ul, last = 0;
   while (addr < end) {
+    cond_resched();
     {
       SpinGuard g(mm_->page_table_lock);
       for (; addr < end && count_ < kBatch; pte++, addr += kPageSize) {
@@ -302,6 +303,7 @@ Result<bool> copy_page_range(vm_area_struct* dst, vm_area_struct* src) {
   bool flush = false, no_memory = false;
   RssDelta rss;
   for_each_pte_run(from, src->vm_start, src->vm_end, [&](pte_t* s, unsigned long a, unsigned long e) {
+    cond_resched();
     unsigned long n = (e - a) >> 12, none = skip_none(s, n);  // no table for nothing
     if (none == n || no_memory) return;
     pte_t* d = pte_alloc(to, a);

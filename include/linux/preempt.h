@@ -33,6 +33,7 @@ void preempt_enable_no_resched(void);
 bool cf_irqs_disabled(void);
 unsigned cf_cpu_id(void);
 void cf_might_sleep(const char *file, int line);
+int cond_resched(void);
 #endif
 
 #define irq_count() (preempt_count() & (HARDIRQ_MASK | SOFTIRQ_MASK | NMI_MASK))
@@ -49,10 +50,12 @@ void cf_might_sleep(const char *file, int line);
 #define in_atomic() (preempt_count() != 0)
 #define preemptible() (preempt_count() == 0 && !cf_irqs_disabled())
 
-/* Reports, in the hosted machine, a call from a context that may not sleep. Nothing on x86. */
+/* Gives way here in the modes none (cond_resched alone) and voluntary, if a reschedule is wanted and preemption is on: 1. In the
+   mode full the kernel is preempted anywhere (preempt=, spec 30 S-31). might_sleep() also reports, in the hosted machine, a call
+   from a context that may not sleep. */
 #define might_sleep() cf_might_sleep(__FILE__, __LINE__)
 #define might_sleep_if(c) do { if (c) might_sleep(); } while (0)
-static inline int cond_resched(void) { return 0; } /* the kernel is preemptible (spec 10 E-30) */
+#define cond_resched_lock(l) __cond_resched_lock(l)
 
 /* current stays on its CPU, and may be preempted and sleep there (spec 30 S-70). Nests. Task context. */
 CF_C_BEGIN

@@ -26,6 +26,7 @@ int _raw_spin_trylock_bh(raw_spinlock_t *l);
 int cf_spin_trylock_irqsave(raw_spinlock_t *l, unsigned long *flags);
 bool raw_spin_is_locked(const raw_spinlock_t *l);
 bool raw_spin_is_contended(const raw_spinlock_t *l);
+int __cond_resched_lock(raw_spinlock_t *l); /* l held, nothing else; 1: it was let go for a moment */
 void _raw_read_lock(rwlock_t *l);
 void _raw_read_unlock(rwlock_t *l);
 void _raw_write_lock(rwlock_t *l);

@@ -9,6 +9,7 @@
 #include "kernel/entry/rseq.hh"
 #include "kernel/cpu/cpu.hh"
 #include "kernel/exit/exit.hh"
+#include "kernel/sched/preempt_mode.hh"
 #include "kernel/sched/sched.hh"
 #include "kernel/sys/membarrier.hh"
 #include "kernel/time/time.hh"
@@ -85,9 +86,9 @@ extern "C" void task_entry(task_struct* prev, int (*fn)(void*), void* arg) {
   user_loop(regs);
 }
 
-// E-29: the interrupted context had interrupts enabled, or the machine would not have called.
+// E-29: the interrupted context had interrupts enabled, or the machine would not have called. S-31: in the mode full only.
 void irqentry_exit_to_kernel(pt_regs*) {
-  if (!preempt_count() && need_resched()) preempt_schedule_irq();
+  if (!preempt_count() && need_resched() && preempt_mode == PreemptMode::Full) preempt_schedule_irq();
 }
 
 void handle_ipi(arch::Ipi what) {

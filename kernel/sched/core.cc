@@ -9,6 +9,7 @@
 #include "kernel/sched/dl.hh"
 #include "kernel/sched/fair.hh"
 #include "kernel/sched/hooks.hh"
+#include "kernel/sched/preempt_mode.hh"
 #include "kernel/sched/stats.hh"
 #include "kernel/signal/signal.hh"
 #include "kernel/trace/trace.hh"
@@ -183,6 +184,8 @@ void __schedule(Mode mode) {
   context_switch(r, prev, next);
 }
 
+}  // namespace
+
 void preempt_schedule_common() {
   do {
     preempt_disable();
@@ -190,8 +193,6 @@ void preempt_schedule_common() {
     preempt_enable_no_resched();
   } while (test_thread_flag(TIF_NEED_RESCHED));
 }
-
-}  // namespace
 
 // ---- Entry points -------------------------------------------------------------------------------------------------
 
@@ -217,7 +218,7 @@ void schedule_preempt_disabled() {
 }
 
 extern "C" void preempt_schedule() {
-  if (preempt_count() != 0 || irqs_disabled()) return;
+  if (preempt_count() != 0 || preempt_mode != PreemptMode::Full || irqs_disabled()) return;
   preempt_schedule_common();
 }
 

@@ -50,6 +50,13 @@ inline void preempt_enable_notrace() { preempt_enable(); }
 inline bool cf_irqs_disabled() { return arch::irqs_disabled(); }
 inline unsigned cf_cpu_id() { return arch::cpu_id(); }
 
+// kernel/sched/preempt_mode.cc: the mode is looked at only once somebody wants the CPU.
+extern "C" int __cond_resched(void);
+extern "C" void __might_resched(void);
+inline int cond_resched() { return should_resched(0) ? __cond_resched() : 0; }
+
 inline void cf_might_sleep(const char* file, int line) {
   if constexpr (arch::kCheckLocks) __might_sleep(file, line);
+  if (should_resched(0)) [[unlikely]]
+    __might_resched();
 }

@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("--append", default="")
     args = parser.parse_args()
     console = Console(["-cpu", "max,la57=off", "-m", args.mem, "-kernel", args.kernel, "-append",
-                       f"console=ttyS0 panic=-1 kunit.enable=1 kunit.filter={args.filter} {args.append}"])
+                       f"console=ttyS0 panic=-1 preempt=full kunit.enable=1 kunit.filter={args.filter} {args.append}"])
     try:
         console.wait_end(540)
     except AssertionError as failure:

@@ -5,6 +5,7 @@
 //   CF_TRACE=file   the trace of the last world, as text
 //   CF_SCHED_CHECK=0  without the scheduler's checks of itself at every switch, tick and wake-up (kernel/sched/INVARIANTS.md)
 //   CF_CPUS=n       so many CPUs for suites that do not ask
+//   CF_PREEMPT=mode none, voluntary or full (the default here) for suites that do not ask
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
@@ -46,7 +47,9 @@ Options options_for(const KunitCaseInfo& info) {
   const char* cpus = getenv("CF_CPUS");
   o.cpus = info.cpus ? info.cpus : cpus ? static_cast<unsigned>(atoi(cpus)) : 2;
   if (info.memory_mb) o.memory_mb = info.memory_mb;
-  o.command_line = "kunit.enable=1 kunit.filter=" + full_name(info) + (info.cmdline ? std::string(" ") + info.cmdline : "");
+  // Preempted anywhere: the most interleavings. CF_PREEMPT=none|voluntary|full for another mode.
+  const char* preempt = getenv("CF_PREEMPT");
+  o.command_line = "kunit.enable=1 kunit.filter=" + full_name(info) + " preempt=" + (preempt ? preempt : "full") + (info.cmdline ? std::string(" ") + info.cmdline : "");
   const char* checks = getenv("CF_SCHED_CHECK");
 #ifdef __SANITIZE_THREAD__
   const bool unless_told = false;  // they look at other CPUs, which stand still; ThreadSanitizer cannot know that
