@@ -4,7 +4,8 @@
 #pragma once
 
 extern "C" {
-extern unsigned long bench_rounds;  // how often the loop's operation is done
+extern unsigned long bench_rounds;    // how often the loop's operation is done
+extern unsigned long bench_switches;  // of a loop that counts them: how often one task gave way to another
 void bench_begin();                 // the host's clock starts: what came before was preparation
 void bench_end();
 }

@@ -74,6 +74,29 @@ void task_switches() {
   put_task_struct(p.task[1]);
 }
 
+int yielder(void* d) {
+  auto* p = static_cast<Pair*>(d);
+  while (!READ_ONCE(p->turn)) yield();
+  complete(&p->done);
+  return 0;
+}
+// Two tasks that yield to each other: each switch is one whole schedule(), without a wake-up.
+void task_yields() {
+  Pair p{};
+  init_completion(&p.done);
+  task_struct* other = kthread_create(yielder, &p, "yielder");
+  other->se.vruntime = current->se.vruntime;  // kernel code takes no virtual time, and whoever is far behind is asked in vain to yield
+  wake_up_process(other);
+  yield();
+  const unsigned long before = current->nvcsw + current->nivcsw;
+  bench_begin();
+  for (unsigned long i = 0; i < bench_rounds; i++) yield();
+  bench_end();
+  bench_switches = 2 * (current->nvcsw + current->nivcsw - before);
+  WRITE_ONCE(p.turn, 1ul);
+  wait_for_completion(&p.done);
+}
+
 long pipe_partner(unsigned long fds) {
   user::Var<char> byte;
   for (unsigned long i = 0; i < bench_rounds; i++) {
@@ -109,6 +132,7 @@ constexpr Loop kLoops[] = {
     {"fork_exit_wait", [] { user::run_process(fork_exit_wait); }},
     {"null_call", [] { user::run_process(null_calls); }},
     {"task_switch", task_switches},
+    {"task_yield", task_yields},
     {"pipe_round_trip", [] { user::run_process(pipe_round_trips); }},
 };
 
