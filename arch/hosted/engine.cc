@@ -32,6 +32,13 @@ constexpr unsigned kTooManyRounds = 2'000'000;  // only ticks, no task runs
 
 using CpuSet = u64;
 
+// A store that its CPU has not let out yet: delay_store().
+struct Delayed {
+  unsigned* word;  // null: there is none
+  unsigned value;
+};
+Delayed delayed[arch::kMaxCpus];
+
 // What was steered so far is the pilot's: one point more. Returns who goes on.
 enum class Forced : unsigned char { No, Yes };
 HOSTED_ENGINE unsigned pilot_choose(CpuSet set, Forced forced) {
@@ -190,7 +197,10 @@ HOSTED_ENGINE void keep_appointment() {
 
 }  // namespace
 
-HOSTED_ENGINE void pilot_begin() { hosted_pilot.steering = hosted_pilot.wanted; }
+HOSTED_ENGINE void pilot_begin() {
+  hosted_pilot.steering = hosted_pilot.wanted;
+  for (Delayed& d : delayed) d = {};
+}
 HOSTED_ENGINE void pilot_end() { hosted_pilot.steering = false; }
 
 HOSTED_ENGINE void appointment_make(const task_struct* task, unsigned long at, unsigned cpu) {
@@ -391,6 +401,32 @@ HOSTED_ENGINE u64 entropy() {
 }
 
 }  // namespace arch
+
+// ---- A store buffer of one word per CPU, for test/explore ------------------------------------------------------------
+namespace hosted {
+HOSTED_ENGINE void drain_stores() {
+  Delayed& d = delayed[engine.current];
+  if (d.word) __atomic_store_n(d.word, d.value, __ATOMIC_SEQ_CST);
+  d.word = nullptr;
+}
+HOSTED_ENGINE void delay_store(unsigned* word, unsigned value) {
+  drain_stores();
+  delayed[engine.current] = {word, value};
+}
+}  // namespace hosted
+
+extern "C" HOSTED_ENGINE void hosted_race_barrier() { hosted::drain_stores(); }
+extern "C" HOSTED_ENGINE bool hosted_race_forward(const volatile void* x, unsigned* value) {
+  const hosted::Delayed& d = hosted::delayed[engine.current];
+  if (d.word != x || !x) return false;
+  *value = d.value;
+  return true;
+}
+// A later store of this CPU to the same word.
+extern "C" HOSTED_ENGINE void hosted_race_overwrite(const volatile void* x) {
+  hosted::Delayed& d = hosted::delayed[engine.current];
+  if (d.word == x) d.word = nullptr;
+}
 
 // Each marked access of code that is built with CF_RACE_POINTS (include/linux/compiler.h).
 extern "C" HOSTED_ENGINE void hosted_race_point() {

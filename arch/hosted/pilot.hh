@@ -7,4 +7,9 @@ namespace hosted {
 void pilot_begin();
 void pilot_end();
 
+// Stores *word = value late, as a CPU with a store buffer may: other CPUs see it when this one comes to a full barrier, or drains. One
+// at a time and per CPU. Only code built with CF_RACE_POINTS takes notice.
+void delay_store(unsigned* word, unsigned value);
+void drain_stores();
+
 }  // namespace hosted

@@ -6,11 +6,19 @@
 #include <linux/wait.h>
 #include <linux/wait_bit.h>
 
+#include "arch/hosted/pilot.hh"
+#include "kernel/entry/syscall.hh"
+#include "kernel/futex/internal.hh"
 #include "kernel/sched/params.hh"
 #include "kernel/sched/task_group.hh"
 #include "kernel/signal/signal.hh"
 #include "kernel/sync/guards.hh"
+#include "mm/mm_struct.hh"
+#include "mm/mmap.hh"
+#include "mm/uaccess.hh"
 #include "test/explore/scenario.hh"
+
+extern "C" long sys_mmap(const pt_regs*);
 
 namespace explore {
 namespace {
@@ -77,7 +85,7 @@ void two_wakers(Run& run) {
   run.check(atomic_read(&run.count) == 1, "exactly one wake-up counts");
 }
 
-// spec 30 S-44: woken while it is still on its way off its CPU; two CPUs are free for it
+// spec 30 S-42, S-44: woken while it is still on its way off its CPU; two CPUs are free for it
 void wake_a_task_that_is_leaving(Run& run) {
   run.on(1, [](Run& r) {
        move_to(current, 0b111);
@@ -106,6 +114,117 @@ void wake_on_the_same_cpu(Run& run) {
 void wake_to_an_idle_cpu(Run& run) {
   run.early(1, [](Run& r) { sleep_until_posted(r, 1); });
   run.on(2, [](Run& r) { post(r, 0); }).go_and_wait();
+}
+
+// ---- With a store buffer -------------------------------------------------------------------------------------------------
+
+// spec 30 S-37: what the waker stored is seen by whoever it does not wake: the wake-up is a full barrier before the state is read, also if
+// it finds nobody asleep
+void a_late_store_against_sleep(Run& run) {
+  run.on(1, [](Run& r) { sleep_until_posted(r, 1); }).on(2, [](Run& r) {
+    hosted::delay_store(reinterpret_cast<unsigned*>(&r.word), 1);
+    race();
+    wake_up_process(r.task(0));
+    race();
+    hosted::drain_stores();
+  }).go_and_wait();
+}
+
+// spec 30 S-40: the state, stored late and without a barrier of the sleeper's own, is out when __schedule() looks for signals
+void a_late_state_against_a_signal(Run& run) {
+  run.on(1, [](Run& r) {
+       listen_to_signals();
+       WRITE_ONCE(r.word, 1);
+       hosted::delay_store(&current->__state, TASK_INTERRUPTIBLE);
+       race();
+       schedule();
+       r.check(signal_pending(current), "the signal ended it");
+       flush_signals(current);
+     }).on(2, [](Run& r) {
+    while (!READ_ONCE(r.word)) cpu_relax();
+    send_sig(SIGUSR1, r.task(0), 1);
+  }).go_and_wait();
+}
+
+// spec 30 S-41: woken from a sleep, it announces another, while a second waker is between its look at the state and that at on_rq
+void wakers_of_a_short_sleep(Run& run) {
+  run.early(1, [](Run& r) {
+    sleep_until_posted(r, 1);
+    sleep_until_posted(r, 2);
+  });
+  constexpr Part waker = [](Run& r) {
+    __atomic_fetch_add(&r.word, 1, __ATOMIC_SEQ_CST);
+    wake_up_process(r.task(0));
+  };
+  run.on(0, waker).on(2, waker).go_and_wait();
+}
+
+// Preempted with its sleep announced, so that it is queued and on no CPU, it goes on and leaves its queue while a waker looks.
+void wake_of_a_preempted_sleeper(Run& run) {
+  run.early(1, [](Run& r) {
+    set_policy(current, fifo(10));
+    while (!READ_ONCE(r.word2)) {
+      set_current_state(TASK_INTERRUPTIBLE);
+      if (!READ_ONCE(r.word2)) schedule();
+      __set_current_state(TASK_RUNNING);
+    }
+  });
+  run.on(1, [](Run& r) {
+       move_to(current, 0b111);
+       volatile int mine = 5;
+       for (;;) {
+         set_current_state(TASK_UNINTERRUPTIBLE);
+         if (READ_ONCE(r.word)) break;
+         wake_up_process(r.task(0));  // preempts us
+         schedule();
+       }
+       __set_current_state(TASK_RUNNING);
+       r.check(mine == 5, "the stack is its own");
+       WRITE_ONCE(r.word2, 1);
+       wake_up_process(r.task(0));
+     }).on(2, [](Run& r) { post(r, 1); }).go_and_wait();
+}
+
+// spec 30 S-43, S-19: woken twice while it goes to sleep three times. The waker's store of the state comes after the sleeper's CPU has read
+// it, and that CPU does not read it again
+void wakers_of_two_sleeps(Run& run) {
+  run.on(1, [](Run& r) {
+       move_to(current, 0b111);
+       for (int i = 1; i <= 3; i++) {
+         volatile int mine = i;
+         sleep_until_posted(r, i);
+         r.check(mine == i, "the stack is its own");
+       }
+     });
+  constexpr Part waker = [](Run& r) {
+    for (int i = 0; i < 2; i++) {
+      __atomic_fetch_add(&r.word, 1, __ATOMIC_SEQ_CST);
+      race();
+      wake_up_process(r.task(0));
+    }
+  };
+  run.on(0, waker).on(2, waker).go_and_wait();
+}
+
+// ---- ... choosing ----------------------------------------------------------------------------------------------------------
+
+// spec 30 S-23: while a CPU that ran dry looks for work without its lock, somebody better than what it finds is woken there (a choice
+// against the classes' order is a violated invariant)
+void realtime_wake_against_newidle(Run& run) {
+  run.early(1, [](Run& r) {
+       set_policy(current, fifo(20));
+       sleep_until_posted(r, 1);
+     });
+  run.early(2, [](Run& r) {
+       move_to(current, 0b110);
+       wait_event(r.wq, READ_ONCE(r.word2));
+       for (int i = 0; i < 3; i++) sched_yield_current();
+     });
+  run.on(2, [](Run& r) {
+       WRITE_ONCE(r.word2, 1);
+       wake_up(&r.wq);
+       for (int i = 0; i < 3; i++) sched_yield_current();
+     }).on(0, [](Run& r) { post(r, 0); }).on(1, [](Run&) { schedule_timeout_uninterruptible(1); }).go_and_wait();
 }
 
 // ---- ... migration and affinity ------------------------------------------------------------------------------------------
@@ -139,7 +258,7 @@ void affinity_against_sleep(Run& run) {
   }).go_and_wait();
 }
 
-// Two threads chase a third over the CPUs.
+// spec 30 S-7: two threads chase a third over the CPUs; who locks its queue has the right one, and does not find it in flight
 void two_affinity_changes(Run& run) {
   run.on(1, [](Run& r) {
        for (int i = 0; i < 3; i++) sched_yield_current();
@@ -187,6 +306,24 @@ void wake_against_exit(Run& run) {
        }
      }).go_and_wait();
   wake_up_process(run.task(0));
+}
+
+// spec 30 S-20: a task's stack is not given up before its CPU has left it, nor the scheduler's reference
+void the_end_is_watched(Run& run) {
+  run.on(1, [](Run& r) {
+       WRITE_ONCE(r.word, 1);
+       race();
+     });
+  run.on(2, [](Run& r) {
+       const task_struct* t = r.task(0);
+       while (!READ_ONCE(r.word)) cpu_relax();
+       for (int i = 0; i < 40; i++) {
+         const unsigned stacks = refcount_read(&t->stack_refcount), users = refcount_read(&t->rcu_users);
+         race();
+         if (READ_ONCE(t->on_cpu)) r.check(stacks && users, "it stands on its stack");
+         race();
+       }
+     }).go_and_wait();
 }
 
 // ---- ... class, priority, group -------------------------------------------------------------------------------------------
@@ -481,6 +618,116 @@ void kthread_park_against_unpark(Run& run) {
      }).go_and_wait();
 }
 
+// ---- Futexes: spec 60 F-9, F-16, F-17, F-20 ----------------------------------------------------------------------------------------
+
+constexpr unsigned long kWords = 0x10000000;
+u32* futex_word(unsigned i) { return reinterpret_cast<u32*>(kWords + 1024 * i); }
+constexpr unsigned kPrivate = FUTEX_PRIVATE_FLAG;
+
+int maps_the_words(void* mm) {
+  kthread_use_mm(static_cast<mm_struct*>(mm));
+  pt_regs regs = {};
+  regs.di = kWords, regs.si = 4096, regs.dx = PROT_READ | PROT_WRITE, regs.r10 = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, regs.r8 = ~0ul;
+  const long at = sys_mmap(&regs);
+  for (unsigned i = 0; i < 2; i++) (void)put_user(0u, futex_word(i));
+  kthread_unuse_mm(static_cast<mm_struct*>(mm));
+  return static_cast<unsigned long>(at) == kWords ? 0 : -1;
+}
+// The actors share an address space.
+void go_with_memory(Run& run) {
+  mm_struct* mm = mm_alloc();
+  run.check(mm, "an address space");
+  mm->mmap_base = 0x7f0000000000;
+  task_struct* k = kthread_create(maps_the_words, mm, "maps");
+  get_task_struct(k);
+  wake_up_process(k);
+  while (READ_ONCE(k->__state) != TASK_DEAD) schedule_timeout_uninterruptible(1);
+  put_task_struct(k);
+  run.data = mm;
+  run.go_and_wait();
+  mmput(mm);
+}
+struct WithMemory {
+  Run& run;
+  explicit WithMemory(Run& r) : run(r) { kthread_use_mm(static_cast<mm_struct*>(r.data)); }
+  ~WithMemory() { kthread_unuse_mm(static_cast<mm_struct*>(run.data)); }
+};
+u32 value_of(u32* word) {
+  u32 v = 0;
+  (void)get_user(v, word);
+  return v;
+}
+
+void futex_wait_against_wake(Run& run) {
+  run.on(1, [](Run& r) {
+       WithMemory m(r);
+       while (!value_of(futex_word(0))) (void)futex_wait(futex_word(0), kPrivate, 0, nullptr, ~0u);
+     }).on(2, [](Run& r) {
+    WithMemory m(r);
+    (void)put_user(1u, futex_word(0));
+    race();
+    (void)futex_wake(futex_word(0), kPrivate, 1, ~0u);
+  });
+  go_with_memory(run);
+}
+
+// Whoever was moved to the other word is woken there.
+void futex_wait_against_requeue(Run& run) {
+  run.on(1, [](Run& r) {
+       WithMemory m(r);
+       while (!value_of(futex_word(0))) (void)futex_wait(futex_word(0), kPrivate, 0, nullptr, ~0u);
+     }).on(2, [](Run& r) {
+    WithMemory m(r);
+    (void)put_user(1u, futex_word(0));
+    race();
+    (void)futex_requeue(futex_word(0), kPrivate, futex_word(1), 0, 5, nullptr);
+    race();
+    (void)futex_wake(futex_word(1), kPrivate, 5, ~0u);
+  });
+  go_with_memory(run);
+}
+
+// One wake-up for one of two waiters, of whom one is signalled at the same time: it is not lost.
+void futex_wake_against_signal(Run& run) {
+  run.on(1, [](Run& r) {
+       WithMemory m(r);
+       listen_to_signals();
+       WRITE_ONCE(r.word, 1);
+       const long ret = futex_wait(futex_word(0), kPrivate, 0, nullptr, ~0u);
+       flush_signals(current);
+       if (!ret)
+         while (!futex_wake(futex_word(0), kPrivate, 1, ~0u)) cpu_relax();  // it took the other's
+     }).on(2, [](Run& r) {
+       WithMemory m(r);
+       r.check(futex_wait(futex_word(0), kPrivate, 0, nullptr, ~0u) == 0, "woken");
+     }).on(0, [](Run& r) {
+    WithMemory m(r);
+    while (!READ_ONCE(r.word)) cpu_relax();
+    send_sig(SIGUSR1, r.task(0), 1);
+    race();
+    while (!futex_wake(futex_word(0), kPrivate, 1, ~0u)) cpu_relax();
+  });
+  go_with_memory(run);
+}
+
+// The waiter is on the stack of a task that ends as soon as it is woken.
+void futex_wake_against_exit(Run& run) {
+  run.on(1, [](Run& r) {
+       WithMemory m(r);
+       if (!value_of(futex_word(0))) (void)futex_wait(futex_word(0), kPrivate, 0, nullptr, ~0u);
+     });
+  constexpr Part waker = [](Run& r) {
+    WithMemory m(r);
+    (void)put_user(1u, futex_word(0));
+    for (int i = 0; i < 2; i++) {
+      race();
+      (void)futex_wake(futex_word(0), kPrivate, 1, ~0u);
+    }
+  };
+  run.on(0, waker).on(2, waker);
+  go_with_memory(run);
+}
+
 constexpr Scenario kScenarios[] = {
 #define S(name, about) {#name, 3, about, name}
     S(wake_against_sleep, "state then condition against condition then wake-up"),
@@ -488,11 +735,18 @@ constexpr Scenario kScenarios[] = {
     S(wake_a_task_that_is_leaving, "woken before it has left its CPU"),
     S(wake_on_the_same_cpu, "a waker beside the sleeper, one further away"),
     S(wake_to_an_idle_cpu, "an idle CPU about to wait for interrupts"),
+    S(a_late_store_against_sleep, "the waker's store is late"),
+    S(a_late_state_against_a_signal, "the sleeper's state is late"),
+    S(wakers_of_a_short_sleep, "two wakers, the second between two sleeps"),
+    S(wake_of_a_preempted_sleeper, "woken while it is queued, about to sleep, and on no CPU"),
+    S(wakers_of_two_sleeps, "two wakers, each of two sleeps"),
+    S(realtime_wake_against_newidle, "a real-time wake-up while a CPU that ran dry looks for work"),
     S(wake_against_affinity, "wake-up against two changes of affinity"),
     S(affinity_against_sleep, "a running task loses its CPU while it goes to sleep"),
     S(two_affinity_changes, "two threads move a third"),
     S(balance_against_wake, "newidle and tick balance against wake-ups"),
     S(wake_against_exit, "late wake-ups of a task that ends"),
+    S(the_end_is_watched, "what a dying task stands on"),
     S(wake_against_class_change, "fair to real-time and back"),
     S(wake_against_deadline, "fair to deadline and back"),
     S(wake_against_renice, "nice values"),
@@ -512,6 +766,10 @@ constexpr Scenario kScenarios[] = {
     S(mutex_handed_on, "three threads, one mutex"),
     S(kthread_stop_against_sleep, "kthread_stop"),
     S(kthread_park_against_unpark, "kthread_park, unpark, stop"),
+    S(futex_wait_against_wake, "a futex, its word and its wake-up"),
+    S(futex_wait_against_requeue, "moved to another word while it goes to sleep"),
+    S(futex_wake_against_signal, "a wake-up for one of two, one of them signalled"),
+    S(futex_wake_against_exit, "a waiter that ends when it is woken"),
 #undef S
 };
 

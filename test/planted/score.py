@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Says which planted bugs the tests catch. Each bug is on in a run of its own of the same two programs.
 
-  score.py --suites PROGRAM --explore PROGRAM [--only NUMBER,...] [--quick]
+  score.py --suites PROGRAM --explore PROGRAM [--only NUMBER,...] [--quick] [--explore-only]
 Ends with "N passed, N failed": a bug that nobody catches is a failure, and so is a finding with none planted."""
 import argparse
 import os
@@ -49,8 +49,8 @@ def ask_suites(program, number):
 
 
 def ask_explorer(program, number, quick, scenarios=()):
-    random = "300" if quick else "1000"
-    code, text = run([program, "--first", "--bound", "1", "--random", "3000" if scenarios else random, *scenarios], number)
+    random = "300" if quick else "3000" if scenarios else "1000"
+    code, text = run([program, "--first", "--bound", "1", "--random", random, *scenarios], number)
     if code == 0:
         return None
     scenario = re.search(r"FINDING in (\w+) after (\d+)", text)
@@ -64,6 +64,7 @@ def main():
     parser.add_argument("--explore", required=True)
     parser.add_argument("--only", default="")
     parser.add_argument("--quick", action="store_true", help="every fifth bug")
+    parser.add_argument("--explore-only", action="store_true", help="each bug by its own scenario alone, and that scenario without it")
     args = parser.parse_args()
     bugs = plant.read_bugs()
     if args.only:
@@ -77,8 +78,15 @@ def main():
     for bug in bugs:
         began = time.time()
         asked = [lambda: ask_suites(args.suites, bug.number), lambda: ask_explorer(args.explore, bug.number, args.quick)]
-        if bug.first.startswith("explore "):
-            asked.insert(0, lambda: ask_explorer(args.explore, bug.number, args.quick, bug.first.split()[1:]))
+        own = bug.first.split()[1:] if bug.first.startswith("explore ") else []
+        if own:
+            asked.insert(0, lambda: ask_explorer(args.explore, bug.number, args.quick, own))
+        if args.explore_only:
+            asked = asked[:1]
+            innocent = ask_explorer(args.explore, 0, True, own)
+            if innocent:
+                print(f"MISSED {bug.number:2} without the bug: {innocent}", flush=True)
+                missed += 1
         found = next(filter(None, (ask() for ask in asked)), None)
         good = bool(found) != (bug.number == 0)
         caught += good

@@ -248,6 +248,36 @@ static void reweighting_keeps_vruntime(kunit* test) {
 
 // ---- Preemption ---------------------------------------------------------------------------------------------------
 
+// spec 31 F-23: alone it goes on; beyond its share it gives way and loses its buddies; before the least granularity it does not, however far
+// ahead; then it does if it is more than its share ahead of the leftmost
+static void the_tick_decides(kunit* test) {
+  struct {
+    u64 ran;    // us
+    s64 ahead;  // us, of the other one
+    bool gives_way;
+  } rows[] = {{3100, 100, true},   {2900, 100, false},  {700, 20'000, false}, {800, 20'000, true},
+              {800, 2900, false},  {800, 3100, true},   {2900, -500, false},  {3100, -5000, true}};
+  for (auto& row : rows) {
+    FairSim sim;
+    sched_entity a = fair_entity(0), b = fair_entity(0);
+    a.vruntime = b.vruntime = 50 * kMs;
+    sim.add(&a);
+    sim.q.set_next(&a, 0);
+    b.vruntime = static_cast<u64>(static_cast<s64>(50 * kMs + row.ran * 1000) - row.ahead * 1000);
+    sim.add(&b);
+    sim.q.next = &a;
+    KUNIT_EXPECT_EQ_MSG(test, sim.q.tick(row.ran * 1000), row.gives_way, "%llu us, %lld ahead", row.ran, row.ahead);
+    const bool used_up = row.ran > 3000;
+    KUNIT_EXPECT_EQ(test, sim.q.next == nullptr, used_up);
+  }
+  FairSim alone;
+  sched_entity a = fair_entity(0);
+  alone.add(&a);
+  alone.q.set_next(&a, 0);
+  KUNIT_EXPECT_FALSE(test, alone.q.tick(100 * kMs));
+  KUNIT_EXPECT_EQ(test, a.sum_exec_runtime, 100 * kMs);  // but is accounted
+}
+
 // spec 31 F-24
 static void wakeup_test_needs_a_granularity(kunit* test) {
   FairSim s;
@@ -462,6 +492,7 @@ static kunit_case cases[] = {
     KUNIT_CASE(equal_vruntimes_are_first_come_first_served),
     KUNIT_CASE(the_running_one_is_not_in_the_tree),
     KUNIT_CASE(reweighting_keeps_vruntime),
+    KUNIT_CASE(the_tick_decides),
     KUNIT_CASE(wakeup_test_needs_a_granularity),
     KUNIT_CASE(a_long_sleeper_preempts_and_a_short_one_does_not),
     KUNIT_CASE(policies_decide_before_vruntime),

@@ -497,8 +497,8 @@ void the_best_class_is_chosen(kunit* test) {
   go_anywhere();
 }
 
-// spec 30 S-4: priority 120, pid 0, a name of its own
-void idle_tasks_look_like_fair_ones(kunit* test) {
+// spec 30 S-4: idle tasks have priority 120, pid 0, a name of their own; stoppers the parameters of FIFO 99, and a class of their own
+void how_idle_tasks_and_stoppers_look(kunit* test) {
   unsigned cpu;
   for_each_online_cpu(cpu) {
     const task_struct* idle = cpu_rq(cpu)->idle;
@@ -508,6 +508,14 @@ void idle_tasks_look_like_fair_ones(kunit* test) {
     KUNIT_EXPECT_EQ(test, idle->pid, 0);
     KUNIT_EXPECT_EQ(test, idle->prio, DEFAULT_PRIO);
     KUNIT_EXPECT_PTR_EQ(test, idle->sched_class, &idle_sched_class);
+    const task_struct* stop = cpu_rq(cpu)->stop;
+    KUNIT_ASSERT_NOT_NULL(test, stop);
+    snprintf(name, sizeof name, "migration/%u", cpu);
+    KUNIT_EXPECT_STREQ(test, stop->comm, name);
+    KUNIT_EXPECT_EQ(test, stop->prio, 0);
+    KUNIT_EXPECT_EQ(test, stop->policy, unsigned{SCHED_FIFO});
+    KUNIT_EXPECT_EQ(test, stop->rt_priority, 99u);
+    KUNIT_EXPECT_PTR_EQ(test, stop->sched_class, &stop_sched_class);
   }
 }
 
@@ -574,7 +582,7 @@ kunit_case cases[] = {
     KUNIT_CASE(two_queues_are_locked_in_order),
     KUNIT_CASE(locking_the_queue_of_a_task),
     KUNIT_CASE(the_best_class_is_chosen),
-    KUNIT_CASE(idle_tasks_look_like_fair_ones),
+    KUNIT_CASE(how_idle_tasks_and_stoppers_look),
     KUNIT_CASE(a_directed_yield),
     {},
 };
