@@ -46,6 +46,9 @@ struct kunit_world {
 	const char *cmdline;
 	unsigned seeds; /* run each case so often, each time with another seed of the scheduler of CPUs */
 	bool replay;    /* run each seed twice and compare the traces byte for byte */
+	bool parallel;  /* always a host thread per CPU, in the host's time */
+	/* Not null: why the suite says nothing, or fails, without virtual time and seeds. Skipped by the parallel engine. */
+	const char *deterministic;
 	/* Not null: the case must kill the machine under that build, and its last words match this regular expression;
 	   in builds for which it is null the case is skipped once one of the three is set. */
 	const char *dies_plain, *dies_asan, *dies_tsan;

@@ -250,7 +250,8 @@ KunitCaseInfo kunit_case_info(size_t index) {
     for_each_case(s, [&](kunit_case* c) {
       if (index-- == 0)
         info = {s->name,        c->name,         s->world.cpus,       s->world.memory_mb, s->world.cmdline,
-                s->world.seeds, s->world.replay, s->world.dies_plain, s->world.dies_asan, s->world.dies_tsan};
+                s->world.seeds, s->world.replay, s->world.parallel, s->world.deterministic, s->world.dies_plain,
+                s->world.dies_asan, s->world.dies_tsan};
     });
   });
   return info;

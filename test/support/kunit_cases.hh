@@ -8,7 +8,8 @@ struct KunitCaseInfo {
   unsigned cpus, memory_mb;  // 0: whatever is usual
   const char* cmdline;
   unsigned seeds;
-  bool replay;
+  bool replay, parallel;
+  const char* deterministic;
   const char *dies_plain, *dies_asan, *dies_tsan;
 };
 size_t kunit_case_count();

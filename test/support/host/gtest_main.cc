@@ -6,6 +6,8 @@
 //   CF_SCHED_CHECK=0  without the scheduler's checks of itself at every switch, tick and wake-up (kernel/sched/INVARIANTS.md)
 //   CF_CPUS=n       so many CPUs for suites that do not ask
 //   CF_PREEMPT=mode none, voluntary or full (the default here) for suites that do not ask
+//   CF_ENGINE=parallel  a host thread per CPU, in the host's time, instead of seeds and virtual time
+//   CF_CMDLINE=text more for the kernel's command line
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
@@ -47,9 +49,11 @@ Options options_for(const KunitCaseInfo& info) {
   const char* cpus = getenv("CF_CPUS");
   o.cpus = info.cpus ? info.cpus : cpus ? static_cast<unsigned>(atoi(cpus)) : 2;
   if (info.memory_mb) o.memory_mb = info.memory_mb;
+  o.parallel |= info.parallel;
   // Preempted anywhere: the most interleavings. CF_PREEMPT=none|voluntary|full for another mode.
   const char* preempt = getenv("CF_PREEMPT");
   o.command_line = "kunit.enable=1 kunit.filter=" + full_name(info) + " preempt=" + (preempt ? preempt : "full") + (info.cmdline ? std::string(" ") + info.cmdline : "");
+  if (const char* more = getenv("CF_CMDLINE")) o.command_line += std::string(" ") + more;
   const char* checks = getenv("CF_SCHED_CHECK");
 #ifdef __SANITIZE_THREAD__
   const bool unless_told = false;  // they look at other CPUs, which stand still; ThreadSanitizer cannot know that
@@ -101,14 +105,17 @@ class KunitCase : public testing::Test {
   explicit KunitCase(const KunitCaseInfo& info) : info_(info) {}
 
   void TestBody() override {
+    if (options_for(info_).parallel && (info_.deterministic || info_.replay))
+      GTEST_SKIP() << "needs the deterministic engine: " << (info_.replay ? "compares two runs" : info_.deterministic);
     bool deadly = info_.dies_plain || info_.dies_asan || info_.dies_tsan;
     if (hosted_world::usable() && deadly) return expect_death();
     if (!hosted_world::usable()) {
       if (!run_elsewhere(info_)) ADD_FAILURE() << full_name(info_) << " failed in a process of its own";
       return;
     }
+    const bool parallel = options_for(info_).parallel;
     uint64_t first = hosted_world::seed_from_environment(1);
-    uint64_t n = getenv("CF_SEED") || !info_.seeds ? 1 : info_.seeds;
+    uint64_t n = getenv("CF_SEED") || !info_.seeds || parallel ? 1 : info_.seeds;
     for (uint64_t seed = first; seed < first + n && !HasFailure() && !IsSkipped(); seed++) run_seed(seed);
   }
 
