@@ -32,7 +32,7 @@ vm_area_struct* vm_area_alloc(mm_struct* mm) {
 vm_area_struct* vm_area_dup(const vm_area_struct* from) {
   auto* vma = static_cast<vm_area_struct*>(kmem_cache_alloc(vma_cachep, GFP_KERNEL));
   if (!vma) return nullptr;
-  *vma = *from;
+  data_race((*vma = *from, 0));  // i_mmap_link may change meanwhile, by its neighbours; we begin our own
   INIT_LIST_HEAD(&vma->i_mmap_link);
   return vma;
 }

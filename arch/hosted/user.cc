@@ -243,6 +243,16 @@ long sigaction(int sig, unsigned long handler, unsigned long flags, unsigned lon
   return sys(__NR_rt_sigaction, sig, v.addr(), 0, 8);
 }
 
+// What comes up meanwhile waits for the next system call.
+HOSTED_ENGINE Uninterrupted::Uninterrupted() {
+  hosted::this_cpu().irqs_on = false;
+  arch::preempt_count_add(1);
+}
+HOSTED_ENGINE Uninterrupted::~Uninterrupted() {
+  arch::preempt_count_add(-1);
+  hosted::this_cpu().irqs_on = true;
+}
+
 HOSTED_ENGINE void burn(u64 ns) {
   for (;;) {
     hosted::Cpu& c = hosted::this_cpu();

@@ -111,6 +111,15 @@ inline long sigaction(int sig, Handler h, unsigned long flags = 0, unsigned long
   return sigaction(sig, word(h), flags, mask);
 }
 
+// While it lasts a program may call printk() and the like: nothing switches tasks on a program's stack.
+class Uninterrupted {
+ public:
+  Uninterrupted();
+  ~Uninterrupted();
+  Uninterrupted(const Uninterrupted&) = delete;
+  Uninterrupted& operator=(const Uninterrupted&) = delete;
+};
+
 void burn(u64 ns);             // uses the CPU for so much virtual time
 void raise_exception(unsigned vector, unsigned error = 0);  // as if an instruction had raised it
 [[noreturn]] void exit(int status);  // exit_group

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/cpu/smp.hh"
 
+#include <linux/interrupt.h>
 #include <linux/irqflags.h>
 #include <linux/preempt.h>
 #include <linux/printk.h>
@@ -20,6 +21,7 @@
 namespace {
 
 constinit task_struct* idles[NR_CPUS];  // written before the CPU starts, cleared after it has stopped
+constexpr u64 kNoTimer = ~0ull;
 constinit bool stopping;
 constinit cpumask quiet{};  // CPUs that have seen `stopping` in their idle loop: nothing of a dying task is left to do there
 
@@ -73,10 +75,19 @@ void smp_idle_check_stop() {
     if (shutdown_is_due()) arch::send_ipi(0, arch::Ipi::Reschedule);
     return;
   }
+  // The stop interrupt ends whatever it meets. So it may not meet softirqs (RCU callbacks, say), which a tick would begin.
+  local_irq_disable();
+  while (arch::cpu_block().softirq_pending) {
+    local_irq_enable();
+    do_softirq();
+    local_irq_disable();
+  }
+  arch::timer_program(kNoTimer);
   cpumask_set_cpu(arch::cpu_id(), &quiet);
   for (;;) {
-    local_irq_disable();
     arch::idle_wait();
+    local_irq_disable();
+    arch::timer_program(kNoTimer);
   }
 }
 

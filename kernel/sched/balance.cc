@@ -54,7 +54,7 @@ void update_group_capacity(sched_domain* sd, unsigned cpu) {
   rq* r = cpu_rq(cpu);
   if (!sd->child) {
     WRITE_ONCE(r->capacity, lb::capacity_left(READ_ONCE(r->avg_rt.util_avg), READ_ONCE(r->avg_dl.util_avg), 0));
-    WRITE_ONCE(sd->groups->capacity, r->capacity);
+    WRITE_ONCE(sd->groups->capacity, READ_ONCE(r->capacity));
     return;
   }
   unsigned long sum = 0;
@@ -214,8 +214,8 @@ bool can_migrate(Balance& b, task_struct* p) {
     return false;
   }
   if (!is_cache_hot(b, p)) return true;
-  const bool forced = b.sd->nr_balance_failed > b.sd->cache_nice_tries;
-  if (forced && schedstat_enabled()) b.sd->stats.hot_gained[b.kind()]++;
+  const bool forced = READ_ONCE(b.sd->nr_balance_failed) > b.sd->cache_nice_tries;
+  if (forced && schedstat_enabled()) bump(b.sd->stats.hot_gained[b.kind()]);
   schedstat_count(p, forced ? &sched_statistics::nr_forced_migrations : &sched_statistics::nr_failed_migrations_hot);
   return forced;
 }
@@ -225,7 +225,7 @@ bool fits(Balance& b, task_struct* p) {
   switch (b.want.what) {
     case lb::Migrate::Load: {
       const unsigned long load = max(task_h_load(p), 1ul);
-      const unsigned shift = min(b.sd->nr_balance_failed, 63u);
+      const unsigned shift = min(READ_ONCE(b.sd->nr_balance_failed), 63u);
       if (static_cast<long>(load >> shift) > b.want.amount) return false;
       b.want.amount -= static_cast<long>(load);
       return true;
@@ -271,7 +271,7 @@ unsigned detach_tasks(Balance& b) {
     n++;
     if (b.idle == IdleType::NewlyIdle || b.want.amount <= 0) break;
   }
-  b.sd->stats.gained[b.kind()] += n;
+  bump(b.sd->stats.gained[b.kind()], n);
   return n;
 }
 
@@ -317,7 +317,7 @@ unsigned move_tasks(Balance& b) {
 
 bool wants_active_balance(const Balance& b) {
   if (b.want.what == lb::Migrate::Misfit) return true;
-  if (b.want.what == lb::Migrate::Task && b.sd->nr_balance_failed > b.sd->cache_nice_tries + 2) return true;
+  if (b.want.what == lb::Migrate::Task && READ_ONCE(b.sd->nr_balance_failed) > b.sd->cache_nice_tries + 2) return true;
   if (b.idle == IdleType::NotIdle || READ_ONCE(b.src->cfs.h_nr_running) != 1) return false;
   return lb::capacity_is_reduced(READ_ONCE(b.src->capacity), b.sd->imbalance_pct) &&
          READ_ONCE(b.src->capacity) * b.sd->imbalance_pct < READ_ONCE(b.dst->capacity) * 100;
@@ -377,46 +377,47 @@ Active start_active_balance(const Balance& b) {
 
 void widen_interval(const Balance& b) {
   if (b.idle == IdleType::NewlyIdle) return;
-  const bool pinned = b.all_pinned && b.src && b.sd->balance_interval < kMaxPinnedInterval;
-  if (pinned || b.sd->balance_interval < b.sd->max_interval) b.sd->balance_interval *= 2;
+  const unsigned long interval = READ_ONCE(b.sd->balance_interval);
+  const bool pinned = b.all_pinned && b.src && interval < kMaxPinnedInterval;
+  if (pinned || interval < b.sd->max_interval) WRITE_ONCE(b.sd->balance_interval, interval * 2);
 }
 
 int balanced(Balance& b) {
-  if (b.sd->parent && !(b.all_pinned && b.src) && b.sd->parent->groups->imbalanced)
+  if (b.sd->parent && !(b.all_pinned && b.src) && READ_ONCE(b.sd->parent->groups->imbalanced))
     WRITE_ONCE(b.sd->parent->groups->imbalanced, false);
-  b.sd->stats.balanced[b.kind()]++;
-  b.sd->nr_balance_failed = 0;
+  bump(b.sd->stats.balanced[b.kind()]);
+  WRITE_ONCE(b.sd->nr_balance_failed, 0);
   widen_interval(b);
   return 0;
 }
 
 void nothing_moved(Balance& b) {
-  b.sd->stats.failed[b.kind()]++;
-  if (b.idle != IdleType::NewlyIdle) b.sd->nr_balance_failed++;
+  bump(b.sd->stats.failed[b.kind()]);
+  if (b.idle != IdleType::NewlyIdle) bump(b.sd->nr_balance_failed);
   bool started = false;
   if (wants_active_balance(b)) {
     const Active a = start_active_balance(b);
     if (a == Active::Pinned) return widen_interval(b);
     started = a == Active::Started;
-    if (started) b.sd->stats.alb_count++;
+    if (started) bump(b.sd->stats.alb_count);
   }
-  if (!started || wants_active_balance(b)) b.sd->balance_interval = b.sd->min_interval;
+  if (!started || wants_active_balance(b)) WRITE_ONCE(b.sd->balance_interval, b.sd->min_interval);
 }
 
 // False: nothing is to be had from anybody.
 bool find_source(Balance& b) {
   const sched_group* g = find_busiest_group(b);
   if (!g) {
-    b.sd->stats.nobusyg[b.kind()]++;
+    bump(b.sd->stats.nobusyg[b.kind()]);
     return false;
   }
   rq* busiest = find_busiest_queue(b, g);
   if (!busiest) {
-    b.sd->stats.nobusyq[b.kind()]++;
+    bump(b.sd->stats.nobusyq[b.kind()]);
     return false;
   }
   b.src = busiest;
-  b.sd->stats.imbalance[b.kind()] += static_cast<unsigned>(b.want.amount);
+  bump(b.sd->stats.imbalance[b.kind()], static_cast<unsigned>(b.want.amount));
   return true;
 }
 
@@ -426,7 +427,7 @@ bool find_source(Balance& b) {
 int load_balance(rq* r, sched_domain* sd, IdleType idle, bool* go_on) {
   Balance b{.sd = sd, .dst = r, .idle = idle, .cpus = sd->span & READ_ONCE(cpu_active_mask->bits[0]),
             .local_span = sd->groups->span};
-  sd->stats.count[b.kind()]++;
+  bump(sd->stats.count[b.kind()]);
   for (;;) {
     if (!should_balance(b)) {
       *go_on = false;
@@ -438,8 +439,8 @@ int load_balance(rq* r, sched_domain* sd, IdleType idle, bool* go_on) {
     if (READ_ONCE(b.src->nr_running) > 1) {
       const unsigned moved = move_tasks(b);
       if (moved) {
-        sd->nr_balance_failed = 0;
-        sd->balance_interval = sd->min_interval;
+        WRITE_ONCE(sd->nr_balance_failed, 0);
+        WRITE_ONCE(sd->balance_interval, sd->min_interval);
         return static_cast<int>(moved);
       }
       if (b.all_pinned) {  // nobody there may come: is anybody else as busy?

@@ -17,12 +17,12 @@ namespace {
 constexpr unsigned long kNever = 60 * HZ;  // a CPU without domains looks again so late
 
 unsigned long interval_of(const sched_domain* sd, bool busy) {
-  return balance_interval_jiffies(sd->balance_interval, sd->busy_factor, busy, HZ, num_online_cpus());
+  return balance_interval_jiffies(READ_ONCE(sd->balance_interval), sd->busy_factor, busy, HZ, num_online_cpus());
 }
 
 unsigned long idle_cpus_in_domains() {
   const unsigned long cpus = READ_ONCE(sched_state->idle_cpus) & READ_ONCE(cpu_active_mask->bits[0]);
-  const DomainSet* set = READ_ONCE(sched_state->domains);
+  const DomainSet* set = rcu_dereference(sched_state->domains);
   return set ? cpus & set->cpus : 0;
 }
 
@@ -34,7 +34,7 @@ int pull_for_new_idler(rq* r, sched_domain* sd) {
   int pulled = 0;
   bool go_on = true;
   for (; sd && !pulled; sd = sd->parent) {
-    if (r->avg_idle < spent + sd->max_newidle_lb_cost) break;
+    if (READ_ONCE(r->avg_idle) < spent + READ_ONCE(sd->max_newidle_lb_cost)) break;
     if (sd->flags & SD_BALANCE_NEWIDLE) {
       pulled = load_balance(r, sd, IdleType::NewlyIdle, &go_on);
       const u64 now = arch::clock_ns(), cost = now - before;
@@ -44,7 +44,7 @@ int pull_for_new_idler(rq* r, sched_domain* sd) {
     }
     if (READ_ONCE(r->nr_running) || READ_ONCE(r->ttwu_pending)) break;
   }
-  if (spent > r->max_idle_balance_cost) r->max_idle_balance_cost = spent;
+  if (spent > READ_ONCE(r->max_idle_balance_cost)) WRITE_ONCE(r->max_idle_balance_cost, spent);
   return pulled;
 }
 
@@ -60,13 +60,13 @@ void end_turn(const sched_domain* sd) {
 // Returns when this domain is due next.
 unsigned long rebalance_domain(rq* r, sched_domain* sd, IdleType& idle, bool* go_on) {
   unsigned long interval = interval_of(sd, idle == IdleType::NotIdle);
-  if (time_after_eq(jiffies, sd->last_balance + interval) && take_turn(sd)) {
+  if (time_after_eq(jiffies, READ_ONCE(sd->last_balance) + interval) && take_turn(sd)) {
     if (load_balance(r, sd, idle, go_on)) idle = idle_cpu(r->cpu) ? IdleType::Idle : IdleType::NotIdle;
-    sd->last_balance = jiffies;
+    WRITE_ONCE(sd->last_balance, jiffies);
     interval = interval_of(sd, idle == IdleType::NotIdle);
     end_turn(sd);
   }
-  return sd->last_balance + interval;
+  return READ_ONCE(sd->last_balance) + interval;
 }
 
 // Preemption off, no lock. For r's CPU, by itself or by another.
@@ -77,7 +77,7 @@ void rebalance_domains(rq* r, IdleType idle) {
   for (sched_domain* sd = lowest_domain(r->cpu); sd; sd = sd->parent) {
     const bool decays = update_newidle_cost(sd, 0, jiffies, HZ);
     decayed |= decays;
-    cost += sd->max_newidle_lb_cost;
+    cost += READ_ONCE(sd->max_newidle_lb_cost);
     if (!go_on) {  // one that is not responsible down here is not further up
       if (decays) continue;
       break;
@@ -85,7 +85,7 @@ void rebalance_domains(rq* r, IdleType idle) {
     const unsigned long due = rebalance_domain(r, sd, idle, &go_on);
     if (time_before(due, next)) next = due;
   }
-  if (decayed) r->max_idle_balance_cost = max(sched_state->migration_cost, cost);
+  if (decayed) WRITE_ONCE(r->max_idle_balance_cost, max(sched_state->migration_cost, cost));
   WRITE_ONCE(r->next_balance, next);
 }
 
@@ -112,9 +112,9 @@ void balance_for_idlers(rq* mine) {
       age(r);
       rebalance_domains(r, IdleType::Idle);
     }
-    if (time_before(READ_ONCE(r->next_balance), next)) next = r->next_balance;
+    if (const unsigned long due = READ_ONCE(r->next_balance); time_before(due, next)) next = due;
   }
-  if (time_before(mine->next_balance, next)) next = mine->next_balance;
+  if (const unsigned long due = READ_ONCE(mine->next_balance); time_before(due, next)) next = due;
   WRITE_ONCE(sched_state->nohz_next_balance, next);
 }
 
@@ -124,7 +124,7 @@ void run_balance(softirq_action*) {
   const bool for_all = READ_ONCE(r->nohz_kick);
   WRITE_ONCE(r->nohz_kick, false);
   age(r);
-  if (for_all || time_after_eq(jiffies, r->next_balance))
+  if (for_all || time_after_eq(jiffies, READ_ONCE(r->next_balance)))
     rebalance_domains(r, idle_cpu(r->cpu) ? IdleType::Idle : IdleType::NotIdle);
   if (for_all && idle_cpu(r->cpu)) balance_for_idlers(r);
   preempt_enable_no_resched();
@@ -132,7 +132,7 @@ void run_balance(softirq_action*) {
 
 bool wants_idler(const rq* r) {
   if (READ_ONCE(r->nr_running) >= 2) return true;
-  const DomainSet::PerCpu* d = r->dom;
+  const DomainSet::PerCpu* d = domains_of(r);
   if (!d || !d->lowest) return false;
   if (READ_ONCE(r->cfs.h_nr_running) && lb::capacity_is_reduced(READ_ONCE(r->capacity), d->lowest->imbalance_pct)) return true;
   return __builtin_popcountl(d->cache_span & ~READ_ONCE(sched_state->idle_cpus)) > 1;
@@ -172,23 +172,23 @@ void update_busy_averages(rq* r) {
 // F-74. Called by __schedule with nothing to run; what was prev may be woken while the lock is dropped.
 bool newidle_balance(rq* r) {
   if (single_cpu() || !r->online) return false;
-  r->idle_stamp = r->clock;
+  WRITE_ONCE(r->idle_stamp, r->clock);
   sched_domain* sd = lowest_domain(r->cpu);
-  if (sd && READ_ONCE(sched_state->overload) && r->avg_idle >= sd->max_newidle_lb_cost) {
+  if (sd && READ_ONCE(sched_state->overload) && r->avg_idle >= READ_ONCE(sd->max_newidle_lb_cost)) {
     update_blocked_averages(r);
     raw_spin_unlock(&r->lock);
     pull_for_new_idler(r, sd);
     raw_spin_lock(&r->lock);
   }
-  if (r->nr_running) r->idle_stamp = 0;
+  if (r->nr_running) WRITE_ONCE(r->idle_stamp, 0);
   return r->nr_running != 0;
 }
 
 void balance_tick(rq* r) {
   if (!r->online) return;
   age_idle_cpus();
-  if (single_cpu() || !r->dom) return;
-  if (time_after_eq(jiffies, r->next_balance)) raise_softirq_irqoff(SCHED_SOFTIRQ);
+  if (single_cpu() || !READ_ONCE(r->dom)) return;
+  if (time_after_eq(jiffies, READ_ONCE(r->next_balance))) raise_softirq_irqoff(SCHED_SOFTIRQ);
   if (r->curr != r->idle) kick_idler(r);
 }
 
@@ -251,5 +251,5 @@ static unsigned long isolated_cpus() {
 void sched_init_smp() {
   if (single_cpu()) return;
   open_softirq(SCHED_SOFTIRQ, run_balance);
-  if (!rebuild_sched_domains(cpu_active_mask->bits[0] & ~isolated_cpus())) panic("no memory for scheduling domains");
+  if (!rebuild_sched_domains(READ_ONCE(cpu_active_mask->bits[0]) & ~isolated_cpus())) panic("no memory for scheduling domains");
 }

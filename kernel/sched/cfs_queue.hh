@@ -100,7 +100,7 @@ struct cfs_rq {
   void clear_buddies(const sched_entity* se);
   void count_tasks(int tasks, int idle_tasks) {
     WRITE_ONCE(h_nr_running, h_nr_running + tasks);  // other CPUs look at it as a hint
-    idle_h_nr_running += idle_tasks;
+    WRITE_ONCE(idle_h_nr_running, idle_h_nr_running + idle_tasks);
   }
 
   // ---- Answers ----------------------------------------------------------------------------------------------------

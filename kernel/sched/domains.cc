@@ -119,13 +119,10 @@ Result<DomainSet*> build_domains(const CpuPlaces& places, unsigned nr_cpu_ids, u
 void free_domains(DomainSet* set) { kvfree(set); }
 
 bool update_newidle_cost(sched_domain* sd, u64 cost, unsigned long now, unsigned long second) {
-  if (cost > sd->max_newidle_lb_cost) {
-    sd->max_newidle_lb_cost = cost;
-    sd->newidle_cost_decay = now;
-    return true;
-  }
-  if (!time_after(now, sd->newidle_cost_decay + second)) return false;
-  sd->max_newidle_lb_cost = sd->max_newidle_lb_cost * 253 / 256;
-  sd->newidle_cost_decay = now;
+  const u64 most = READ_ONCE(sd->max_newidle_lb_cost);
+  const bool grew = cost > most;
+  if (!grew && !time_after(now, READ_ONCE(sd->newidle_cost_decay) + second)) return false;
+  WRITE_ONCE(sd->max_newidle_lb_cost, grew ? cost : most * 253 / 256);
+  WRITE_ONCE(sd->newidle_cost_decay, now);
   return true;
 }

@@ -5,6 +5,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <linux/atomic.h>
+#include <linux/compiler.h>
 #include <linux/cpumask.h>
 
 #include "kernel/sched/topology.hh"
@@ -31,6 +32,12 @@ struct sched_group {
   unsigned first() const { return static_cast<unsigned>(__builtin_ctzl(span)); }
 };
 
+// A step of a statistic or hint that several CPUs may take at once: one of them may be lost.
+template <class T>
+inline void bump(T& count, T by = 1) {
+  WRITE_ONCE(count, READ_ONCE(count) + by);
+}
+
 // Of all CPUs that share a cache.
 struct sched_domain_shared {
   int nr_idle_scan;  // how many CPUs a wake-up looks at (F-79); written without a lock
@@ -44,7 +51,8 @@ struct LbStats {
   unsigned ttwu_wake_remote, ttwu_move_affine;  // written by whoever wakes from this CPU
 };
 
-// One CPU's. What follows `shared` is written by that CPU, or by the one that balances for it while it idles.
+// One CPU's. What follows `shared` is written by that CPU, or by the one that balances for it while it idles; both at once while it
+// wakes. Hints and statistics: each access is whole, a lost step does no harm.
 struct sched_domain {
   sched_domain *parent, *child;
   sched_group* groups;  // begins with the one this CPU is in

@@ -70,7 +70,9 @@ inline void update_cfs_group(sched_entity* se, u64 now) {
 void reweight_entity(cfs_rq* q, sched_entity* se, load_weight w, u64 now);
 
 // F-44. q: the root queue.
-inline void util_est_enqueue(cfs_rq* q, const sched_entity* se) { q->avg.util_est.enqueued += pelt::estimated_util(se->avg); }
+inline void util_est_enqueue(cfs_rq* q, const sched_entity* se) {
+  pelt::publish(q->avg.util_est.enqueued, q->avg.util_est.enqueued + pelt::estimated_util(se->avg));
+}
 inline void util_est_dequeue(cfs_rq* q, const sched_entity* se) {
   pelt::sub_positive(q->avg.util_est.enqueued, pelt::estimated_util(se->avg));
 }

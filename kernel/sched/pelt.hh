@@ -37,14 +37,24 @@ struct Activity {
   bool running = false;
 };
 
+// Other CPUs look at averages as hints, without the lock: each store is whole.
+template <class T>
+[[gnu::always_inline]] constexpr void publish(T& average, T v) {
+  if consteval {
+    average = v;
+  } else {
+    WRITE_ONCE(average, v);
+  }
+}
+
 // F-37.
 constexpr u64 divider(const sched_avg& a) { return kMinDivider + a.period_contrib; }
 
 noinline constexpr void average(sched_avg& a, unsigned long weight) {
   const u64 d = divider(a);
-  a.load_avg = weight * a.load_sum / d;
-  a.runnable_avg = a.runnable_sum / d;
-  a.util_avg = a.util_sum / d;
+  publish(a.load_avg, static_cast<unsigned long>(weight * a.load_sum / d));
+  publish(a.runnable_avg, static_cast<unsigned long>(a.runnable_sum / d));
+  publish(a.util_avg, static_cast<unsigned long>(a.util_sum / d));
 }
 
 // The sum that `us` of activity leaves, of which the first part ends the period begun at a.period_contrib, whole periods
@@ -113,7 +123,10 @@ constexpr bool update_busy(sched_avg& a, u64 now, bool running) {
 }
 
 // a - b, but not below zero.
-constexpr void sub_positive(auto& a, auto b) { a = a > b ? a - b : 0; }
+template <class T>
+constexpr void sub_positive(T& a, T b) {
+  publish(a, a > b ? a - b : T{0});
+}
 
 // Sums that lost a part may not fall below what their averages say.
 constexpr void floor_sums(sched_avg& a) {
@@ -132,11 +145,11 @@ constexpr void attach(sched_avg& queue, sched_avg& se, unsigned long weight) {
   se.util_sum = static_cast<u32>(se.util_avg * d);
   se.runnable_sum = se.runnable_avg * d;
   se.load_sum = w < se.load_avg * d ? se.load_avg * d / w : 1;
-  queue.load_avg += se.load_avg;
+  publish(queue.load_avg, queue.load_avg + se.load_avg);
   queue.load_sum += w * se.load_sum;
-  queue.util_avg += se.util_avg;
+  publish(queue.util_avg, queue.util_avg + se.util_avg);
   queue.util_sum += se.util_sum;
-  queue.runnable_avg += se.runnable_avg;
+  publish(queue.runnable_avg, queue.runnable_avg + se.runnable_avg);
   queue.runnable_sum += se.runnable_sum;
 }
 

@@ -5,6 +5,7 @@
 #include <linux/atomic.h>
 #include <linux/hrtimer.h>
 #include <linux/mutex.h>
+#include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 #include <linux/stop_machine.h>
 
@@ -196,12 +197,14 @@ void wake_list_interrupt(rq* r);                   // hard interrupt or interrup
 Result<void> rebuild_sched_domains(unsigned long cpus);  // may sleep
 void update_busy_averages(rq* r);                  // those of real-time and deadline work; rq locked
 
+// This CPU's place in the domains. Preemption off: they are replaced as a whole (RCU).
+inline const DomainSet::PerCpu* domains_of(const rq* r) { return rcu_dereference(r->dom); }
 inline bool shares_cache(unsigned a, unsigned b) {
-  const DomainSet::PerCpu* d = READ_ONCE(cpu_rq(a)->dom);
+  const DomainSet::PerCpu* d = domains_of(cpu_rq(a));
   return a == b || (d && d->cache_span >> b & 1);
 }
 inline sched_domain* lowest_domain(unsigned cpu) {
-  const DomainSet::PerCpu* d = READ_ONCE(cpu_rq(cpu)->dom);
+  const DomainSet::PerCpu* d = domains_of(cpu_rq(cpu));
   return d ? d->lowest : nullptr;
 }
 // Nobody runs there, waits there, or is about to (section 6.4 of spec 30). A hint.

@@ -30,7 +30,7 @@ void record_wakee(task_struct* p) {
 }
 
 bool wakes_widely(const task_struct* p, unsigned here) {
-  const DomainSet::PerCpu* d = cpu_rq(here)->dom;
+  const DomainSet::PerCpu* d = domains_of(cpu_rq(here));
   const unsigned cache_cpus = d ? static_cast<unsigned>(__builtin_popcountl(d->cache_span)) : 1;
   return lb::is_wide(READ_ONCE(current->wakee_flips), READ_ONCE(p->wakee_flips), cache_cpus);
 }
@@ -50,7 +50,7 @@ unsigned wake_affine(const sched_domain* sd, task_struct* p, unsigned here, unsi
   return lb::weight_says_here(loads, sd->imbalance_pct, sync) ? here : prev;
 }
 
-unsigned long core_of(unsigned cpu) { return cpu_rq(cpu)->dom->core; }
+unsigned long core_of(unsigned cpu) { return domains_of(cpu_rq(cpu))->core; }
 
 // The first of `cpus` from after `start` on, around.
 unsigned first_after(unsigned long cpus, unsigned start) {
@@ -106,7 +106,7 @@ unsigned select_idle_sibling(task_struct* p, unsigned prev, unsigned target) {
   const auto recent = static_cast<unsigned>(p->recent_used_cpu);
   p->recent_used_cpu = static_cast<int>(prev);
   if (recent != prev && recent != target && allows(p, recent) && shares_cache(recent, target) && is_free(recent)) return recent;
-  const DomainSet::PerCpu* d = cpu_rq(target)->dom;
+  const DomainSet::PerCpu* d = domains_of(cpu_rq(target));
   if (!d || !d->cache) return target;
   const int found = scan_cache(p, d, prev, target);
   return found >= 0 ? static_cast<unsigned>(found) : target;

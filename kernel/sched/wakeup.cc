@@ -112,8 +112,8 @@ bool wake_queued(task_struct* p, int wake_flags) {
 // How long this CPU has been idle now that somebody is woken here. rq lock held.
 noinline void update_avg_idle(rq* r) {
   const s64 gap = static_cast<s64>(r->clock - r->idle_stamp) - static_cast<s64>(r->avg_idle);
-  r->avg_idle = min(static_cast<u64>(static_cast<s64>(r->avg_idle) + gap / 8), 2 * r->max_idle_balance_cost);
-  r->idle_stamp = 0;
+  WRITE_ONCE(r->avg_idle, min(static_cast<u64>(static_cast<s64>(r->avg_idle) + gap / 8), 2 * READ_ONCE(r->max_idle_balance_cost)));
+  WRITE_ONCE(r->idle_stamp, 0);
 }
 
 // Rule 9, under the lock of the chosen CPU's queue; p is in no queue and on no CPU.

@@ -41,7 +41,7 @@ bool ksoftirqd_has_it() {
 
 void run_one(unsigned nr) {
   const int count = preempt_count();
-  softirqs->action[nr].action(&softirqs->action[nr]);
+  __atomic_load_n(&softirqs->action[nr].action, __ATOMIC_ACQUIRE)(&softirqs->action[nr]);
   if (preempt_count() == count) return;
   pr_err("softirq %u: preempt_count %08x on entry, %08x on exit\n", nr, static_cast<unsigned>(count),
          static_cast<unsigned>(preempt_count()));
@@ -117,7 +117,8 @@ void irq_exit() {
 
 void open_softirq(int nr, void (*action)(softirq_action*)) {
   if (!softirqs) softirqs.construct();  // timers come up before us
-  softirqs->action[nr].action = action;
+  // Pairs with run_one's acquire: other CPUs may be up.
+  __atomic_store_n(&softirqs->action[nr].action, action, __ATOMIC_RELEASE);
 }
 void __raise_softirq_irqoff(unsigned nr) { pending() |= 1u << nr; }
 void raise_softirq_irqoff(unsigned nr) {

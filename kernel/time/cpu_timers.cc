@@ -181,7 +181,7 @@ int realtime_limit_signal(signal_struct* s, unsigned long used_us) {
 }
 
 void check_realtime_limit(task_struct* p) {
-  if (p->prio >= MAX_RT_PRIO || READ_ONCE(p->signal->rlim[RLIMIT_RTTIME].rlim_cur) == RLIM_INFINITY) return;
+  if (READ_ONCE(p->prio) >= MAX_RT_PRIO || READ_ONCE(p->signal->rlim[RLIMIT_RTTIME].rlim_cur) == RLIM_INFINITY) return;
   const unsigned long used_us = READ_ONCE(p->rt.timeout) * (TICK_NSEC / NSEC_PER_USEC);
   unsigned long flags;
   if (!lock_task_sighand(p, &flags)) return;

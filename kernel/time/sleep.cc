@@ -21,7 +21,7 @@ struct ProcessTimer {
 void process_timeout(timer_list* t) { wake_up_process(container_of(t, ProcessTimer, timer)->task); }
 
 // Real-time and deadline tasks get no slack (prctl(2), PR_SET_TIMERSLACK).
-u64 slack_of(const task_struct* t) { return t->prio < MAX_RT_PRIO ? 0 : t->timer_slack_ns; }
+u64 slack_of(const task_struct* t) { return READ_ONCE(t->prio) < MAX_RT_PRIO ? 0 : t->timer_slack_ns; }
 
 }  // namespace
 

@@ -27,7 +27,7 @@ constexpr int kSig = 40;  // a real-time signal: it queues
 
 // Shared by all. Each word has one writer but for those that are said to have several.
 struct Board {
-  u32 stop;
+  u32 go, stop;
   u32 pid[kWorkers];
   u32 done[kWorkers];       // rounds
   u32 sent[kVictims];       // several writers
@@ -289,6 +289,7 @@ bool one_of(long r, std::initializer_list<long> allowed) {
   for (long a : allowed)
     if (r == a) return true;
   if (r == -ESRCH && stopping()) return true;  // dead already
+  user::Uninterrupted printing;
   pr_err("meddler: %ld\n", r);
   return false;
 }
@@ -357,6 +358,7 @@ constexpr Role kRoles[] = {
     {kMeddlers, "meddlers", meddler},
 };
 long worker(unsigned long me) {
+  while (!peek<u32>(AT(go))) sys(__NR_futex, AT(go), FUTEX_WAIT, 0, 0, 0, 0);
   poke(slot(AT(pid), me), static_cast<u32>(getpid()));
   unsigned long first = 0;
   for (const Role& role : kRoles) {
@@ -370,6 +372,7 @@ void report() {
   for (const Role& role : kRoles) {
     u64 rounds = 0;
     for (unsigned i = 0; i < role.how_many; i++) rounds += peek<u32>(slot(AT(done), at++));
+    user::Uninterrupted printing;
     pr_info("stress: %u %s: %llu rounds\n", role.how_many, role.name, rounds);
   }
 }
@@ -382,7 +385,14 @@ long root(unsigned long seconds) {
   MUST(groups_are_made());
   board = shared_page();
   long pids[kWorkers];
-  for (unsigned long i = 0; i < kWorkers; i++) MUST((pids[i] = user::fork(worker, i)) > 0);
+  for (unsigned long i = 0; i < kWorkers; i++) {
+    if ((pids[i] = user::fork(worker, i)) > 0) continue;
+    user::Uninterrupted printing;
+    pr_err("stress: fork %lu: %ld\n", i, pids[i]);
+    return 98;
+  }
+  poke(AT(go), u32{1});
+  sys(__NR_futex, AT(go), FUTEX_WAKE, 1000, 0, 0, 0);
   nap(static_cast<long>(seconds) * 1000);
   poke(AT(stop), u32{1});
   int bad = 0;
@@ -391,6 +401,7 @@ long root(unsigned long seconds) {
     kill(pid, SIGCONT);
     const Ended e = wait4(pid);
     if (e.pid == pid && e.status == 0) continue;
+    user::Uninterrupted printing;
     pr_err("stress: worker %ld: %ld, status %#x\n", pid, e.pid, e.status);
     bad++;
   }
@@ -408,7 +419,7 @@ kunit_case cases[] = {KUNIT_CASE(everything_at_once), {}};
 kunit_suite suite = {
     .name = "parallel_stress",
     .test_cases = cases,
-    .world = {.cpus = kCpus, .memory_mb = 192, .parallel = true},
+    .world = {.cpus = kCpus, .memory_mb = 512, .parallel = true},
 };
 
 }  // namespace

@@ -27,6 +27,7 @@ using user::Var;
 
 // Tells, and is not 0.
 inline long failed(int line, const char* what) {
+  user::Uninterrupted printing;
   pr_err("line %d of the program: not so: %s\n", line, what);
   return line % 255 + 1;
 }
