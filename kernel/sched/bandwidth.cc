@@ -59,13 +59,15 @@ void for_each_queue_below(cfs_rq* q, F&& f) {
 }
 
 void stop_clock(cfs_rq* q, u64 now) {
-  if (q->throttle_count++) return;
+  WRITE_ONCE(q->throttle_count, q->throttle_count + 1);  // balancers look without the lock
+  if (q->throttle_count > 1) return;
   q->throttled_clock_pelt = now;
   list_del_init(&q->leaf_node);
 }
 
 void restart_clock(cfs_rq* q, rq* r) {
-  if (--q->throttle_count) return;
+  WRITE_ONCE(q->throttle_count, q->throttle_count - 1);
+  if (q->throttle_count) return;
   q->throttled_clock_pelt_time += r->clock - q->throttled_clock_pelt;
   if (q->load.weight || q->avg.load_sum) note_load_here(q, r);
 }
@@ -216,7 +218,7 @@ bool period_over(CfsBandwidth* b, u64 overruns) {
 // So short a period that its timer does nothing else: everything twice as long, the ratio stays.
 void stretch(BandwidthPool& pool) {
   if (pool.period * 2 > kMaxPeriod) return;
-  pool.period *= 2;
+  WRITE_ONCE(pool.period, pool.period * 2);  // the timer reads it without the lock
   pool.quota *= 2;
   pool.burst *= 2;
   pr_warn("cfs_period_timer: period too short, now %llu us with quota %llu us\n", pool.period / 1000, pool.quota / 1000);
@@ -297,7 +299,7 @@ Result<void> sched_group_set_bandwidth(task_group* tg, u64 quota, u64 period, u6
   MutexGuard serial(sched_state->groups_lock);
   {
     IrqSpinGuard guard(b->lock);
-    b->pool.period = period;
+    WRITE_ONCE(b->pool.period, period);
     b->pool.quota = quota;
     b->pool.burst = burst;
     b->pool.runtime = b->pool.runtime_snap = enabled ? quota : 0;

@@ -116,7 +116,7 @@ struct cfs_rq {
   static bool is_idle(const sched_entity* se) {
     return se->my_q ? se->my_q->idle : se->load.weight == scale_load(kIdleWeight);
   }
-  bool is_throttled() const { return throttle_count; }  // this one, or one above
+  bool is_throttled() const { return READ_ONCE(throttle_count); }  // this one, or one above
   static bool before(const sched_entity* a, const sched_entity* b) {
     return static_cast<s64>(a->vruntime - b->vruntime) < 0;  // F-7: wraps harmlessly
   }

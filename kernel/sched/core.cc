@@ -175,7 +175,7 @@ void __schedule(Mode mode) {
   }
   WRITE_ONCE(r->nr_switches, r->nr_switches + 1);
   WRITE_ONCE(*switch_count, *switch_count + 1);
-  WRITE_ONCE(r->curr, next);
+  __atomic_store_n(&r->curr, next, __ATOMIC_RELEASE);  // pairs with cpu_curr(): a new task is seen as its maker left it
   sched_check_rq(r, sched_check::When::Switch, prev);
   sched_info_switch(r, prev, next);
   constexpr u32 kSwitchWatched = 1u << static_cast<unsigned>(TraceEvent::SchedSwitch) | kSchedStatsLive;

@@ -98,12 +98,13 @@ enum hrtimer_restart dl_timer_fires(hrtimer* t) {
   return HRTIMER_NORESTART;
 }
 
-// Those whose inactive_timer runs are on a list, for the end of the world: nobody else knows the dead among them.
+// Those whose inactive_timer runs are on a list, for the end of the world: nobody else knows the dead among them. rq lock held. A
+// task whose callback waits for that lock is still there.
 void start_inactive_timer(task_struct* p, u64 at) {
   get_task_struct(p);
   {
     SpinGuard guard(sched_state->dl_lock);
-    list_add_tail(&p->dl.inactive_node, &sched_state->dl_inactive);
+    if (list_empty(&p->dl.inactive_node)) list_add_tail(&p->dl.inactive_node, &sched_state->dl_inactive);
   }
   hrtimer_start(&p->dl.inactive_timer, static_cast<ktime_t>(at), HRTIMER_MODE_ABS_HARD);
 }
@@ -113,17 +114,21 @@ void leave_inactive_list(task_struct* p) {
 }
 
 // D-18, D-24: the share of a sleeper, of one that left the class, or of a dead task is free from here on.
+void zero_lag_reached(rq* r, task_struct* p) {
+  leave_inactive_list(p);
+  const bool gone = p->sched_class != &dl_sched_class || READ_ONCE(p->__state) == TASK_DEAD;
+  if (gone) {
+    count(r, &p->dl, false);
+    give_back_admission(&p->dl);
+  }
+  if (!task_on_rq_queued(p) || gone) contend(r, &p->dl, false);
+}
 enum hrtimer_restart inactive_timer_fires(hrtimer* t) {
   task_struct* p = container_of(t, task_struct, dl.inactive_timer);
   {
     TaskRqGuard g(p);
-    leave_inactive_list(p);
-    const bool gone = p->sched_class != &dl_sched_class || READ_ONCE(p->__state) == TASK_DEAD;
-    if (gone) {
-      count(g.r, &p->dl, false);
-      give_back_admission(&p->dl);
-    }
-    if (!task_on_rq_queued(p) || gone) contend(g.r, &p->dl, false);
+    // Else the task ran and slept again while we waited for the lock: that time is still to come.
+    if (!hrtimer_is_queued(t)) zero_lag_reached(g.r, p);
   }
   put_task_struct(p);
   return HRTIMER_NORESTART;

@@ -18,7 +18,7 @@ void note_change_below(cfs_rq* q, long runnable_sum) {
 
 // a += now - before, for a queue's average and its sum; the sum keeps step with the average.
 void shift_average(unsigned long& avg, auto& sum, long avg_change, s64 sum_change) {
-  avg = static_cast<unsigned long>(max(0l, static_cast<long>(avg) + avg_change));
+  pelt::publish(avg, static_cast<unsigned long>(max(0l, static_cast<long>(avg) + avg_change)));
   const s64 least = static_cast<s64>(avg * pelt::kMinDivider);
   sum = static_cast<std::remove_reference_t<decltype(sum)>>(max(static_cast<s64>(sum) + sum_change, least));
 }
@@ -27,7 +27,7 @@ void propagate_util(cfs_rq* q, sched_entity* se, u64 divider) {
   const long change = static_cast<long>(se->my_q->avg.util_avg) - static_cast<long>(se->avg.util_avg);
   if (!change) return;
   const s64 before = se->avg.util_sum;
-  se->avg.util_avg = se->my_q->avg.util_avg;
+  pelt::publish(se->avg.util_avg, se->my_q->avg.util_avg);
   se->avg.util_sum = static_cast<u32>(se->avg.util_avg * divider);
   shift_average(q->avg.util_avg, q->avg.util_sum, change, se->avg.util_sum - before);
 }
@@ -36,7 +36,7 @@ void propagate_runnable(cfs_rq* q, sched_entity* se, u64 divider) {
   const long change = static_cast<long>(se->my_q->avg.runnable_avg) - static_cast<long>(se->avg.runnable_avg);
   if (!change) return;
   const s64 before = static_cast<s64>(se->avg.runnable_sum);
-  se->avg.runnable_avg = se->my_q->avg.runnable_avg;
+  pelt::publish(se->avg.runnable_avg, se->my_q->avg.runnable_avg);
   se->avg.runnable_sum = se->avg.runnable_avg * divider;
   shift_average(q->avg.runnable_avg, q->avg.runnable_sum, change, static_cast<s64>(se->avg.runnable_sum) - before);
 }
@@ -61,7 +61,7 @@ void propagate_load(cfs_rq* q, sched_entity* se, u64 divider) {
   const u64 before_sum = w * se->avg.load_sum;
   const unsigned long before = se->avg.load_avg;
   se->avg.load_sum = propagated_load_sum(se, r, divider);
-  se->avg.load_avg = w * se->avg.load_sum / divider;
+  pelt::publish(se->avg.load_avg, static_cast<unsigned long>(w * se->avg.load_sum / divider));
   shift_average(q->avg.load_avg, q->avg.load_sum, static_cast<long>(se->avg.load_avg) - static_cast<long>(before),
                 static_cast<s64>(w * se->avg.load_sum) - static_cast<s64>(before_sum));
 }
@@ -143,12 +143,12 @@ void remove_entity_load_avg(sched_entity* se) {
 
 void init_entity_load(sched_entity* se) {
   se->avg = {};
-  if (!se->my_q) se->avg.load_avg = scale_load_down(se->load.weight);
+  if (!se->my_q) pelt::publish(se->avg.load_avg, scale_load_down(se->load.weight));
 }
 
 void post_init_entity_util_avg(cfs_rq* q, sched_entity* se) {
-  se->avg.util_avg = pelt::new_task_util(q->avg, se->load.weight);
-  se->avg.runnable_avg = se->avg.util_avg;
+  pelt::publish(se->avg.util_avg, pelt::new_task_util(q->avg, se->load.weight));
+  pelt::publish(se->avg.runnable_avg, se->avg.util_avg);
 }
 
 // ---- Weights of groups --------------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ void reweight_entity(cfs_rq* q, sched_entity* se, load_weight w, u64 now) {
   pelt::sub_positive(q->avg.load_sum, old_sum);
   q->avg.load_sum = max(q->avg.load_sum, q->avg.load_avg * pelt::kMinDivider);
   q->reweight(se, w, now);
-  se->avg.load_avg = scale_load_down(w.weight) * se->avg.load_sum / divider;
-  q->avg.load_avg += se->avg.load_avg;
+  pelt::publish(se->avg.load_avg, static_cast<unsigned long>(scale_load_down(w.weight) * se->avg.load_sum / divider));
+  pelt::publish(q->avg.load_avg, q->avg.load_avg + se->avg.load_avg);
   q->avg.load_sum += scale_load_down(w.weight) * se->avg.load_sum;
 }

@@ -75,7 +75,7 @@ Result<void> sched_fork(task_struct* child, u64) {
   child->sched_contributes_to_load = 0;
   child->wake_q_next = nullptr;
   rt_mutex_init_task(child);
-  child->prio = current->normal_prio;  // a boost is not inherited
+  child->prio = READ_ONCE(current->normal_prio);  // a boost is not inherited
   if (child->sched_reset_on_fork) [[unlikely]]
     reset_on_fork(child);
   if (dl_prio(child->prio)) return fail(EAGAIN);  // D-2
@@ -165,7 +165,7 @@ void set_user_nice(task_struct* p, long nice) {
   ParamChange change(p, ParamChange::Nice{static_cast<int>(nice)});
   WRITE_ONCE(p->static_prio, NICE_TO_PRIO(static_cast<int>(nice)));  // task_nice() looks without the lock
   if (!fair_policy(p->policy)) return;  // known for certain under the lock only
-  p->normal_prio = normal_prio(p);
+  WRITE_ONCE(p->normal_prio, normal_prio(p));  // fork looks at its parent's without the lock
   set_load_weight(p);
 }
 
@@ -193,7 +193,7 @@ static bool needs_privilege(const task_struct* p, const SchedRequest& q) {
       20 - task_nice(p) > static_cast<long>(rlimit_of(p, RLIMIT_NICE)))
     return true;
   if (!same_owner(p)) return true;
-  return p->sched_reset_on_fork && !q.reset_on_fork;
+  return data_race(p->sched_reset_on_fork) && !q.reset_on_fork;  // its neighbours change under the rq lock
 }
 
 static bool changes_nothing(const task_struct* p, const SchedRequest& q) {
@@ -214,7 +214,7 @@ void rt_mutex_setprio(task_struct* p, task_struct* donor) {
 static Result<void> change_policy(task_struct* p, SchedRequest q, SchedCaller caller) {
   if (q.policy == kKeepPolicy) {
     q.policy = p->policy;
-    q.reset_on_fork = p->sched_reset_on_fork;
+    q.reset_on_fork = data_race(p->sched_reset_on_fork);
   }
   const bool deadline = q.policy == SCHED_DEADLINE;
   if (!fair_policy(q.policy) && !rt_policy(q.policy) && !deadline) return fail(EINVAL);
@@ -239,7 +239,7 @@ static Result<void> change_policy(task_struct* p, SchedRequest q, SchedCaller ca
   WRITE_ONCE(p->policy, q.policy);
   if (fair_policy(q.policy)) WRITE_ONCE(p->static_prio, NICE_TO_PRIO(q.nice));
   WRITE_ONCE(p->rt_priority, q.rt_priority);
-  p->normal_prio = normal_prio(p);
+  WRITE_ONCE(p->normal_prio, normal_prio(p));  // fork looks at its parent's without the lock
   set_load_weight(p);
   return {};
 }

@@ -137,6 +137,8 @@ inline rq* cpu_rq(unsigned cpu) { return sched_state->rqs[cpu]; }
 // Preemption off.
 inline rq* this_rq() { return static_cast<rq*>(arch::cpu_block().rq); }
 inline rq* task_rq(const task_struct* p) { return cpu_rq(task_cpu(p)); }
+// Who runs there: a hint without that queue's lock. Under RCU: it may be another one by now, but stays a task until RCU says so.
+inline task_struct* cpu_curr(unsigned cpu) { return rcu_dereference(cpu_rq(cpu)->curr); }
 inline bool task_current(const rq* r, const task_struct* p) { return READ_ONCE(r->curr) == p; }
 inline bool task_on_cpu(const task_struct* p) { return READ_ONCE(p->on_cpu); }
 inline bool task_on_rq_queued(const task_struct* p) { return READ_ONCE(p->on_rq) == TASK_ON_RQ_QUEUED; }

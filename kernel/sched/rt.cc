@@ -108,12 +108,12 @@ void put_prev_task_rt(rq* r, task_struct*) { update_curr_rt(r); }  // it stays o
 
 // R-20 in the simple form: away from a CPU whose task is at least as urgent, to the one that runs the least urgent work.
 unsigned select_task_rq_rt(task_struct* p, unsigned cpu, int) {
-  if (data_race(READ_ONCE(cpu_rq(cpu)->curr)->prio) > p->prio && cpumask_test_cpu(cpu, p->cpus_ptr)) return cpu;
+  if (READ_ONCE(cpu_curr(cpu)->prio) > p->prio && cpumask_test_cpu(cpu, p->cpus_ptr)) return cpu;
   unsigned best = cpu, candidate;
   int lowest = p->prio;
   for_each_cpu(candidate, p->cpus_ptr) {
     if (!cpumask_test_cpu(candidate, cpu_active_mask)) continue;
-    task_struct* curr = READ_ONCE(cpu_rq(candidate)->curr);
+    task_struct* curr = cpu_curr(candidate);
     int prio = curr == cpu_rq(candidate)->idle ? MAX_PRIO : data_race(curr->prio);
     if (prio <= lowest) continue;
     lowest = prio;

@@ -21,9 +21,8 @@ task_struct* first_waiting(rq* r, int than, F&& suits) {
 }
 
 int running_prio(unsigned cpu) {
-  rq* r = cpu_rq(cpu);
-  task_struct* curr = READ_ONCE(r->curr);  // a hint: it may be another one by now, but stays a task until RCU says so
-  return curr == r->idle ? MAX_PRIO : READ_ONCE(curr->prio);
+  task_struct* curr = cpu_curr(cpu);
+  return curr == cpu_rq(cpu)->idle ? MAX_PRIO : READ_ONCE(curr->prio);
 }
 
 }  // namespace

@@ -127,7 +127,7 @@ unsigned long load_without(task_struct* p, unsigned cpu) {
 }
 bool idle_without(const task_struct* p, unsigned cpu) {
   if (nr_running_without(p, cpu)) return false;
-  const task_struct* curr = READ_ONCE(cpu_rq(cpu)->curr);
+  const task_struct* curr = cpu_curr(cpu);
   return !READ_ONCE(cpu_rq(cpu)->ttwu_pending) && (curr == p || curr == cpu_rq(cpu)->idle);
 }
 

@@ -194,7 +194,7 @@ SYSCALL_DEFINE1(sched_getscheduler, pid_t, pid) {
   if (pid < 0) return -EINVAL;
   TaskRef p(pid);
   if (!p) return -ESRCH;
-  return p->policy | (p->sched_reset_on_fork ? SCHED_RESET_ON_FORK : 0);
+  return p->policy | (data_race(p->sched_reset_on_fork) ? SCHED_RESET_ON_FORK : 0);
 }
 
 SYSCALL_DEFINE2(sched_getparam, pid_t, pid, sched_param*, param) {
@@ -210,7 +210,7 @@ SYSCALL_DEFINE4(sched_getattr, pid_t, pid, sched_attr*, uattr, unsigned, usize, 
   TaskRef p(pid);
   if (!p) return -ESRCH;
   sched_attr attr = {.size = min_t(u32, usize, sizeof(attr)), .sched_policy = p->policy};
-  if (p->sched_reset_on_fork) attr.sched_flags |= kFlagResetOnFork;
+  if (data_race(p->sched_reset_on_fork)) attr.sched_flags |= kFlagResetOnFork;
   if (p->policy == SCHED_DEADLINE) {
     attr.sched_flags |= p->dl.flags;
     const dl::Params own = dl::own_params(p->dl);

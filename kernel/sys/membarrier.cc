@@ -46,7 +46,7 @@ void ask_cpus_of(const mm_struct* mm) {
     if (cpu == smp_processor_id()) continue;
     {
       RcuReadGuard rcu;
-      if (READ_ONCE(READ_ONCE(cpu_rq(cpu)->curr)->mm) != mm) continue;
+      if (READ_ONCE(cpu_curr(cpu)->mm) != mm) continue;
     }
     asking.count++;
     cpumask_set_cpu(cpu, &asking.asked);
