@@ -348,7 +348,7 @@ int active_load_balance_cpu_stop(void* arg) {
   while (sd && !(sd->span >> dst->cpu & 1)) sd = sd->parent;
   IrqGuard off;
   task_struct* p = detach_one(src, dst);
-  if (sd) (p ? sd->stats.alb_pushed : sd->stats.alb_failed)++;
+  if (sd) bump(p ? sd->stats.alb_pushed : sd->stats.alb_failed);
   if (!p) return 0;
   SpinGuard guard(dst->lock);
   update_rq_clock(dst);

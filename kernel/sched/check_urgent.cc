@@ -67,7 +67,7 @@ void check_dl_entity(const Where& w, sched_dl_entity* e) {
   require(w, task_cpu(p) == w.r->cpu && task_on_rq_queued(p), "DL-task-cpu", p->pid, task_cpu(p));
   require(w, !e->throttled, "DL-queued-not-throttled", p->pid);
   require(w, e->counted && e->contending, "DL-queued-counts", p->pid);
-  require(w, e->runtime > 0 && e->runtime <= static_cast<s64>(e->dl_runtime), "DL-runtime-bound", e->runtime, static_cast<long>(e->dl_runtime));
+  require_if_exact(w, e->runtime > 0 && e->runtime <= static_cast<s64>(e->dl_runtime), "DL-runtime-bound", e->runtime, static_cast<long>(e->dl_runtime));
 }
 
 }  // namespace

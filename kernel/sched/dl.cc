@@ -218,8 +218,10 @@ void dequeue_task_dl(rq* r, task_struct* p, int flags) {
   update_curr_dl(r);
   sched_dl_entity* e = &p->dl;
   unqueue_entity(r, e);
+  const bool dead = (flags & DEQUEUE_SLEEP) && READ_ONCE(p->__state) == TASK_DEAD;
+  if (dead) cancel(p, &e->dl_timer);  // its last instant may have used up its budget
   if ((flags & DEQUEUE_SLEEP) && !e->boosted) {
-    release_at_zero_lag(r, p, READ_ONCE(p->__state) == TASK_DEAD);
+    release_at_zero_lag(r, p, dead);
   } else {  // to another CPU, or to have its parameters changed: whoever queues it again counts it there
     contend(r, e, false);
     count(r, e, false);

@@ -394,7 +394,7 @@ kunit_case cases[] = {
     KUNIT_CASE(flags_alone), KUNIT_CASE(combinations), KUNIT_CASE(kernel_threads), KUNIT_CASE(namespaces), KUNIT_CASE(tracees), KUNIT_CASE(cgroups), KUNIT_CASE(refused), KUNIT_CASE(refused_by_cgroups), KUNIT_CASE(every_stage_has_a_failable_step),
     KUNIT_CASE(checks_acquire_nothing), {},
 };
-kunit_suite suite = {.name = "fork_sweep", .test_cases = cases, .world = {.memory_mb = 128}};
+kunit_suite suite = {.name = "fork_sweep", .test_cases = cases, .world = {.memory_mb = 128, .deterministic = "the same steps must come again at each try"}};
 kunit_test_suite(suite);
 
 }  // namespace

@@ -403,7 +403,7 @@ kunit_case cases[] = {
     KUNIT_CASE(kill), KUNIT_CASE(stop), KUNIT_CASE(handled), KUNIT_CASE(handled_restart), KUNIT_CASE(group), KUNIT_CASE(parent_dies),
     KUNIT_CASE(tracer_dies), KUNIT_CASE(init_dies), KUNIT_CASE(sibling_exits), KUNIT_CASE(sibling_ends_all), KUNIT_CASE(sibling_execs), {},
 };
-kunit_suite suite = {.name = "signal_sweep", .test_cases = cases, .world = {.cpus = 3, .memory_mb = 128}};
+kunit_suite suite = {.name = "signal_sweep", .test_cases = cases, .world = {.cpus = 3, .memory_mb = 128, .deterministic = "steers by yield points"}};
 kunit_test_suite(suite);
 
 }  // namespace

@@ -415,7 +415,7 @@ kunit_case cases[] = {
     KUNIT_CASE(sleep_goes_on_after_a_stop), KUNIT_CASE(cpu_limit), KUNIT_CASE(cpu_limit_of_nothing), KUNIT_CASE(realtime_limit),
     KUNIT_CASE(fork_inherits_no_timer), KUNIT_CASE(exec_and_timers), KUNIT_CASE(proc_timers), {},
 };
-kunit_suite suite = {.name = "cpu_timers", .test_cases = cases};
+kunit_suite suite = {.name = "cpu_timers", .test_cases = cases, .world = {.deterministic = "asserts times to the tick"}};
 kunit_test_suite(suite);
 
 }  // namespace

@@ -89,7 +89,7 @@ void sleep_for_ever(kunit*) {
 kunit_case sleep_cases[] = {KUNIT_CASE(sleep_for_ever), {}};
 constexpr char kHangs[] = "sleep_for_ever";
 kunit_suite sleep_suite = {
-    .name = "planted_hang", .test_cases = sleep_cases, .world = {.dies_plain = kHangs, .dies_asan = kHangs, .dies_tsan = kHangs}};
+    .name = "planted_hang", .test_cases = sleep_cases, .world = {.deterministic = "waits out the case's time limit", .dies_plain = kHangs, .dies_asan = kHangs, .dies_tsan = kHangs}};
 
 // ---- Leaks and plain failures end a run with a status ----
 void leak(kunit* test) { KUNIT_EXPECT_NOT_NULL(test, kmalloc(100, GFP_KERNEL)); }

@@ -273,5 +273,5 @@ static kunit_case cases[] = {
     KUNIT_CASE(blocked_load_fades),
     {},
 };
-static kunit_suite suite = {.name = "sched_groups", .test_cases = cases, .world = {.cpus = 2, .seeds = 5}};
+static kunit_suite suite = {.name = "sched_groups", .test_cases = cases, .world = {.cpus = 2, .seeds = 5, .deterministic = "measures shares of CPU time"}};
 kunit_test_suite(suite);

@@ -60,7 +60,7 @@ Options options_for(const KunitCaseInfo& info) {
 #else
   const bool unless_told = true;
 #endif
-  if (checks ? checks[0] != '0' : unless_told) o.command_line += " sched_check";
+  if (checks ? checks[0] != '0' : unless_told) o.command_line += o.parallel ? " sched_check=loose" : " sched_check";
   return o;
 }
 
