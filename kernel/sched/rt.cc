@@ -133,7 +133,10 @@ void task_fork_rt(rq*, task_struct*) {}
 void switched_from_rt(rq*, task_struct*) {}
 
 void switched_to_rt(rq* r, task_struct* p) {
-  if (task_on_rq_queued(p) && r->curr != p && p->prio < r->curr->prio) resched_curr(r);
+  if (!task_on_rq_queued(p)) return;
+  // It runs, and was a deadline task: what waited behind it may be the better one now (S-13).
+  const bool give_way = r->curr == p && (r->dl.nr_running || r->rt.best() < p->prio);
+  if (give_way || (r->curr != p && p->prio < r->curr->prio)) resched_curr(r);
 }
 
 void prio_changed_rt(rq* r, task_struct* p, int old_prio) {

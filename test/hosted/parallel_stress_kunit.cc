@@ -61,6 +61,16 @@ void nap_us(unsigned us) {
   sys(__NR_nanosleep, t.addr(), 0);
 }
 
+// A deadline task may not fork, and any may be one for a while.
+template <class F>
+long until_allowed(F make) {
+  for (;;) {
+    const long pid = make();
+    if (pid != -EAGAIN) return pid;
+    nap_us(1000);
+  }
+}
+
 // ---- Pipes -------------------------------------------------------------------------------------------------------------
 
 struct Ends {
@@ -94,7 +104,8 @@ long pair(unsigned me) {
   const Ends a = make_pipe(), b = make_pipe();
   MUST(a.read >= 0 && b.read >= 0);
   const auto fd = [](int n) { return static_cast<unsigned long>(n); };
-  const long child = user::fork(echoes, fd(a.read) | fd(b.write) << 8 | fd(a.write) << 16 | fd(b.read) << 24);
+  const long child = until_allowed(
+      [&] { return user::fork(echoes, fd(a.read) | fd(b.write) << 8 | fd(a.write) << 16 | fd(b.read) << 24); });
   MUST(child > 0);
   sys(__NR_close, a.read);
   sys(__NR_close, b.write);
@@ -180,7 +191,8 @@ long futex_group(unsigned me, unsigned long kind) {
   const unsigned long g = user::map(4096);
   for (unsigned long i = 1; i < kThreads; i++) {
     const unsigned long tid_at = g + __builtin_offsetof(Group, tid) + 4 * i;
-    MUST(user::clone(kThreadFlags, user::thread_stack(), member, g | i | kind, tid_at, tid_at) > 0);
+    const unsigned long stack = user::thread_stack();
+    MUST(until_allowed([&] { return user::clone(kThreadFlags, stack, member, g | i | kind, tid_at, tid_at); }) > 0);
   }
   MUST(member(g | kind) == 0);
   for (unsigned long i = 1; i < kThreads; i++) join(g + __builtin_offsetof(Group, tid) + 4 * i);
@@ -208,11 +220,7 @@ long child_ends(unsigned long arg) {
 long forker(unsigned me) {
   for (Dice dice(me); !stopping(); count_round(me)) {
     const unsigned long arg = dice(32);
-    const long pid = user::fork(child_ends, arg);
-    if (pid == -EAGAIN) {  // a deadline task may not
-      nap_us(1000);
-      continue;
-    }
+    const long pid = until_allowed([&] { return user::fork(child_ends, arg); });
     MUST(pid > 0);
     MUST(ends_by(pid, arg & 16 ? SIGKILL : exited(static_cast<int>(arg & 7))));
   }
@@ -226,12 +234,8 @@ long thread_ends(unsigned long arg) {
 long churner(unsigned me) {
   const unsigned long stack = user::thread_stack(), tid_at = user::map(4096);
   for (Dice dice(me); !stopping(); count_round(me)) {
-    const long tid = user::clone(kThreadFlags, stack, thread_ends, dice(2), tid_at, tid_at);
-    if (tid == -EAGAIN) {
-      nap_us(1000);
-      continue;
-    }
-    MUST(tid > 0);
+    const unsigned long arg = dice(2);
+    MUST(until_allowed([&] { return user::clone(kThreadFlags, stack, thread_ends, arg, tid_at, tid_at); }) > 0);
     join(tid_at);
   }
   return 0;
