@@ -272,8 +272,15 @@ namespace {
 cpumask drain_wanted;  // CPUs that are to empty their stacks when they are interrupted
 }
 
+// A CPU that executes nothing.
+void drain_pages_of(unsigned cpu) {
+  IrqGuard irq;
+  flush_stack(page_stacks.on(cpu), 0);
+}
+
 void drain_all_pages() {
   drain_local_pages();
+  PreemptGuard no_preemption;  // no CPU goes meanwhile
   unsigned cpu;
   for_each_online_cpu(cpu) {
     if (cpu == arch::cpu_id() || !READ_ONCE(page_stacks.on(cpu).count)) continue;

@@ -28,6 +28,7 @@ void free_reserved_area(phys_addr_t start, phys_addr_t end);
 // Gives this CPU's stack of single pages back to the buddy system.
 void drain_local_pages();
 void drain_pages_interrupt();  // from the call-function interrupt
+void drain_pages_of(unsigned cpu);  // that executes nothing
 
 // Hooks of reclaim and OOM, all optional: whoever has them defines them.
 //   Frees pages for a request that found too few; how many it freed. May sleep.

@@ -53,7 +53,11 @@ void idle_wait();
 // ---- Other CPUs --------------------------------------------------------------------------------------------------
 enum class Ipi : unsigned char { Reschedule, CallFunction, Stop, TimerBroadcast };
 void send_ipi(unsigned cpu, Ipi what);           // any context; the target calls handle_ipi() (kernel/entry)
-Result<void> start_cpu(unsigned cpu, task_struct* idle);  // boot CPU only, may sleep. The CPU calls cpu_startup() (init/)
+// May sleep; one CPU at a time. The CPU calls cpu_startup() (kernel/cpu) on idle's stack, from its top; it has never been started
+// or has begun cpu_play_dead().
+Result<void> start_cpu(unsigned cpu, task_struct* idle);
+// This CPU executes nothing until it is started again. In its idle task, interrupts off, init_mm loaded, no timer programmed.
+[[noreturn]] void cpu_play_dead();
 // CPUs with the same number share the thing. Cores are numbered through all packages.
 struct CpuPlace {
   unsigned package, cache, core;  // cache: the last-level one

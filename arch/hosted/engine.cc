@@ -255,6 +255,19 @@ HOSTED_ENGINE void move_time_to(u64 t) {
   }
 }
 
+[[noreturn]] HOSTED_ENGINE void go_on_without(Cpu& me) {
+  for (;;) {
+    if (CpuSet set = runnable_cpus()) {
+      engine.current = choose(set);
+      play(&engine.cpus[engine.current]);
+      note(kEventCpu, engine.current, 0);
+      fiber_switch(me.running, engine.cpus[engine.current].running, Leaving::ForGood);
+      __builtin_unreachable();
+    }
+    let_time_pass();
+  }
+}
+
 HOSTED_ENGINE void wait_until_runnable() {
   Cpu& me = this_cpu();
   if (engine.parallel) return parallel::wait(me);

@@ -103,6 +103,7 @@ void wait_until_runnable();
 void deliver_interrupts(pt_regs* user_regs);
 void raise_pending(unsigned cpu, unsigned bits);
 void move_time_to(u64 t);
+[[noreturn]] void go_on_without(Cpu& me);  // lets the others go on; this CPU has no turn until it is started again
 u64 next_random(u64* state);
 u64 kernel_time();  // clock_ns() of either engine
 

@@ -168,6 +168,11 @@ HOSTED_ENGINE void join() {
   if (engine.nr_cpus > 1) host_join_threads();
 }
 
+HOSTED_ENGINE void wait_until_parked(const Cpu& c) {
+  while (__atomic_load_n(&c.go, __ATOMIC_ACQUIRE) == kGo) host_yield();
+}
+[[noreturn]] HOSTED_ENGINE void leave_for_now(Cpu& me) { leave(me); }
+
 HOSTED_ENGINE void wait_until_left(const task_struct* t) {
   for (unsigned i = 1; i < engine.nr_cpus; i++) {
     const Cpu& c = engine.cpus[i];

@@ -16,6 +16,8 @@ void begin(u64 seed);     // before CPU 0 enters the kernel: the other CPUs' hos
 void start(Cpu& c);       // c goes on at c.running
 [[noreturn]] void end(HostedEnd how, int status);  // this world is over, for all CPUs
 void join();              // on CPU 0's host thread, outside of the kernel: the others are outside, too
+void wait_until_parked(const Cpu& c);     // its host thread is off the stacks of the kernel
+[[noreturn]] void leave_for_now(Cpu& me);
 void wait_until_left(const task_struct* t);  // if t is the idle task of a CPU that has stopped: until that stands on t's stack no more
 
 void point(Cpu& me);

@@ -116,6 +116,11 @@ void kernel_stack_gone(void* stack) {
 Result<void> start_cpu(unsigned cpu, task_struct* idle) {
   if (!cpu_startup) return fail(ENOSYS);
   hosted::Cpu& c = engine.cpus[cpu];
+  if (engine.parallel) hosted::parallel::wait_until_parked(c);
+  c.pending = 0;
+  c.deadline = hosted::kNever;
+  c.irqs_on = c.idle = c.relaxing = c.burning = false;
+  c.block.preempt_count = INIT_PREEMPT_COUNT;
   hosted::fiber_reset(&idle->thread.fiber, reinterpret_cast<unsigned long>(task_pt_regs(idle)),
                       hosted::first_steps_of_cpu, nullptr);
   c.block.current_task = idle;
@@ -125,6 +130,14 @@ Result<void> start_cpu(unsigned cpu, task_struct* idle) {
   c.online = true;
   if (engine.parallel) hosted::parallel::start(c);
   return {};
+}
+
+[[noreturn]] HOSTED_ENGINE void cpu_play_dead() {
+  hosted::Cpu& c = hosted::this_cpu();
+  hosted::edge_from(&engine.world_order);
+  c.online = false;
+  if (engine.parallel) hosted::parallel::leave_for_now(c);
+  hosted::go_on_without(c);
 }
 
 }  // namespace arch

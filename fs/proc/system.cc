@@ -87,7 +87,7 @@ int show_slabinfo(seq_file* m) {
 int show_proc_stat(seq_file* m) {
   CpuTimes sum{};
   unsigned cpu;
-  for_each_online_cpu(cpu) {
+  for_each_possible_cpu(cpu) {
     CpuTimes t = cpu_times(cpu);
     sum.user += t.user;
     sum.system += t.system;
@@ -108,7 +108,7 @@ int show_proc_stat(seq_file* m) {
 int show_uptime(seq_file* m) {
   u64 idle = 0;
   unsigned cpu;
-  for_each_online_cpu(cpu) idle += cpu_times(cpu).idle;
+  for_each_possible_cpu(cpu) idle += cpu_times(cpu).idle;
   auto print = [m](u64 ns, char end) { seq_printf(m, "%llu.%02llu%c", ns / 1000000000, ns / 10000000 % 100, end); };
   print(ktime_get_boottime_ns() + static_cast<u64>(timens_offset(CLOCK_BOOTTIME)), ' ');
   print(idle, '\n');

@@ -5,9 +5,8 @@
 
 void cpu_init();
 inline void set_cpu_online(unsigned cpu, bool online) {
-  if (online) {
+  if (online) {  // active comes later (sched_cpu_activate)
     cpumask_set_cpu(cpu, &__cpu_online_mask);
-    cpumask_set_cpu(cpu, &__cpu_active_mask);
   } else {
     cpumask_clear_cpu(cpu, &__cpu_active_mask);
     cpumask_clear_cpu(cpu, &__cpu_online_mask);

@@ -63,6 +63,7 @@ struct RcuCpu {
 
 struct RcuState {
   raw_spinlock_t lock;
+  u64 cpus = 0;                    // that may read
   u64 started = 0, completed = 0;  // grace periods; equal: none in progress
   bool wanted = false;             // another one after this
   struct mutex barrier_mutex;
@@ -83,8 +84,10 @@ void start_grace_period() {
   WRITE_ONCE(state->started, state->started + 1);
   smp_mb();
   u64 wait_for = 0;
-  unsigned cpu;
-  for_each_online_cpu(cpu) if (!idles(cpu)) wait_for |= 1ull << cpu;
+  for (u64 left = state->cpus; left; left &= left - 1) {
+    const auto cpu = static_cast<unsigned>(__builtin_ctzll(left));
+    if (!idles(cpu)) wait_for |= 1ull << cpu;
+  }
   WRITE_ONCE(holdouts, wait_for);
 }
 void end_grace_period() {
@@ -232,7 +235,40 @@ void rcu_irq_exit() {
   c.irq_in_idle = false;
   rcu_idle_enter();
 }
-void rcu_cpu_starting(unsigned) {}  // cpu_online_mask says it
+
+// ---- CPUs that come and go -----------------------------------------------------------------------------------------------
+void rcu_cpu_starting(unsigned cpu) {
+  RcuCpu& c = state->cpu.on(cpu);
+  if (!(c.watching & 1)) __atomic_add_fetch(&c.watching, 1, __ATOMIC_SEQ_CST);
+  c.irq_in_idle = false;
+  IrqSpinGuard g(state->lock);  // what was unpublished before a grace period that does not wait for us is not seen here
+  WRITE_ONCE(state->cpus, state->cpus | 1ull << cpu);
+}
+void rcu_report_dead(unsigned cpu) {
+  order_readers(state->cpu.on(cpu));
+  IrqSpinGuard g(state->lock);
+  WRITE_ONCE(state->cpus, state->cpus & ~(1ull << cpu));
+  clear_holdouts(1ull << cpu);
+}
+// They wait for one more grace period, which does no harm, in the order that they were in.
+void rcu_adopt_callbacks(unsigned dead) NO_THREAD_SAFETY_ANALYSIS {
+  RcuCpu& from = state->cpu.on(dead);
+  CallbackList all;
+  long n;
+  {
+    IrqSpinGuard g(from.lock);
+    all.take(from.done);
+    all.take(from.wait);
+    all.take(from.next);
+    n = from.queued;
+    WRITE_ONCE(from.queued, 0);
+  }
+  IrqGuard off;
+  RcuCpu& to = state->cpu.this_cpu();
+  IrqSpinGuard g(to.lock);
+  to.next.take(all);
+  WRITE_ONCE(to.queued, to.queued + n);
+}
 
 // ---- Boot and power-off ------------------------------------------------------------------------------------------------
 void rcu_init() {
@@ -242,6 +278,7 @@ void rcu_init() {
   mutex_init(&s.barrier_mutex);
   init_completion(&s.barrier_done);
   for (unsigned cpu = 0; cpu < NR_CPUS; cpu++) raw_spin_lock_init(&s.cpu.on(cpu).lock);
+  s.cpus = 1ull << arch::cpu_id();
   open_softirq(RCU_SOFTIRQ, rcu_softirq);
 }
 void rcu_quiesce() { rcu_barrier(); }
@@ -285,7 +322,8 @@ void kvfree_call_rcu(rcu_head* head, size_t offset) { call_rcu(head, reinterpret
 void synchronize_rcu() {
   might_sleep();
   // The only CPU runs us, with preemption on: there is no reader.
-  if (num_online_cpus() <= 1) return;
+  const u64 readers = READ_ONCE(state->cpus);
+  if (!(readers & (readers - 1))) return;
   SyncWait w;
   init_completion(&w.done);
   call_rcu(&w.head, sync_callback);

@@ -18,6 +18,8 @@ void rcu_sched_clock_irq(RcuTickFrom from);
 bool rcu_needs_cpu();  // callbacks wait: keep the tick
 
 void rcu_cpu_starting(unsigned cpu);  // takes part in grace periods from now on
+void rcu_report_dead(unsigned cpu);   // no more: it reads nothing until it starts again
+void rcu_adopt_callbacks(unsigned dead);  // those of a CPU that is dead become this one's. Task context
 void rcu_init();
 void rcu_quiesce();
 void rcu_exit(LeakReport& report);

@@ -247,9 +247,11 @@ static unsigned long isolated_cpus() {
   return cpus;
 }
 
+Result<void> update_sched_domains() { return rebuild_sched_domains(READ_ONCE(cpu_active_mask->bits[0]) & ~isolated_cpus()); }
+
 // Once all CPUs are up. Task context.
 void sched_init_smp() {
   if (single_cpu()) return;
   open_softirq(SCHED_SOFTIRQ, run_balance);
-  if (!rebuild_sched_domains(READ_ONCE(cpu_active_mask->bits[0]) & ~isolated_cpus())) panic("no memory for scheduling domains");
+  if (!update_sched_domains()) panic("no memory for scheduling domains");
 }

@@ -316,3 +316,16 @@ Result<void> sched_group_set_bandwidth(task_group* tg, u64 quota, u64 period, u6
   }
   return {};
 }
+
+void set_cfs_bandwidth_online(rq* r, bool online) {
+  RcuReadGuard rcu;
+  task_group* top;
+  list_for_each_entry_rcu(top, &sched_state->groups, sibling) {
+    for_each_queue_below(&top->cpu[r->cpu]->q, [&](cfs_rq* q) {
+      q->runtime_enabled = online && READ_ONCE(bandwidth_of(q)->pool.quota) != kNoQuota;
+      if (online || !q->throttled) return;
+      q->runtime_remaining = 1;
+      unthrottle_cfs_rq(q, r);
+    });
+  }
+}

@@ -64,3 +64,4 @@ inline void return_unused_runtime(cfs_rq* q, rq*) {
     return_unused_runtime_slow(q);
 }
 void unthrottle_cfs_rq(cfs_rq* q, rq* r);  // rq locked
+void set_cfs_bandwidth_online(rq* r, bool online);  // rq locked; offline: no quota counts there, nothing stays throttled

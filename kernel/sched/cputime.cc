@@ -64,6 +64,7 @@ void sched_cpu_times(unsigned cpu, u64* user, u64* system, u64* idle) {
   rq* r = cpu_rq(cpu);
   *user = READ_ONCE(r->user_time);
   *system = READ_ONCE(r->system_time);
-  u64 up = arch::clock_ns() - r->online_since, busy = *user + *system;
+  const u64 gone = READ_ONCE(r->offline_since);
+  u64 up = (gone ? gone : arch::clock_ns()) - r->online_since, busy = *user + *system;
   *idle = up > busy ? up - busy : 0;
 }

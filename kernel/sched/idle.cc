@@ -79,8 +79,7 @@ static void idle_until_wanted() {
 }
 
 [[noreturn]] void cpu_startup_idle() {
-  cpumask_set_cpu(smp_processor_id(), &__cpu_active_mask);
-  this_rq()->online = true;
+  if (smp_processor_id() == 0) this_rq()->online = true;
   for (;;) {
     idle_until_wanted();
     schedule_idle();

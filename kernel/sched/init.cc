@@ -14,6 +14,7 @@
 #include "kernel/sched/preempt_mode.hh"
 #include "kernel/sched/stats.hh"
 #include "kernel/sched/stop.hh"
+#include "kernel/sync/guards.hh"
 
 constinit Late<SchedState> sched_state;
 
@@ -52,6 +53,7 @@ void sched_init() {
   cpumask_set_cpu(smp_processor_id(), &__cpu_active_mask);
   init_idle(current, smp_processor_id());
   sched_stats_boot();
+  this_rq()->offline_since = 0;
   sched_check::begin();
 }
 
@@ -59,9 +61,15 @@ void sched_init() {
 void sched_quiesce() {
   dl_quiesce();
   unsigned cpu;
-  for_each_possible_cpu(cpu)
-    if (cpu_rq(cpu)->rt_period_timer.function) hrtimer_cancel(&cpu_rq(cpu)->rt_period_timer);
-  for_each_possible_cpu(cpu) stopper_destroy(cpu);
+  for_each_possible_cpu(cpu) {
+    rq* r = cpu_rq(cpu);
+    stopper_destroy(cpu);
+    {
+      IrqSpinGuard guard(r->lock);
+      rt_rq_offline(r);
+    }
+    if (r->rt_period_timer.function) hrtimer_cancel(&r->rt_period_timer);
+  }
 }
 
 void sched_exit(LeakReport& report) {
@@ -115,7 +123,7 @@ void init_idle(task_struct* idle, unsigned cpu) {
   idle->nr_cpus_allowed = 1;
   __set_task_cpu(idle, cpu);
   r->idle = r->curr = idle;
-  r->online_since = arch::clock_ns();
+  r->online_since = r->offline_since = arch::clock_ns();
   idle->on_rq = TASK_ON_RQ_QUEUED;  // S-22
   idle->on_cpu = 1;
 }

@@ -9,7 +9,8 @@
 static long active_tasks() {
   long n = 0;
   unsigned cpu;
-  for_each_online_cpu(cpu) n += READ_ONCE(cpu_rq(cpu)->nr_running) + READ_ONCE(cpu_rq(cpu)->nr_uninterruptible);
+  // Who fell asleep on a CPU that has gone since is counted there still.
+  for_each_possible_cpu(cpu) n += READ_ONCE(cpu_rq(cpu)->nr_running) + READ_ONCE(cpu_rq(cpu)->nr_uninterruptible);
   return n < 0 ? 0 : n;
 }
 

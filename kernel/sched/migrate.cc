@@ -70,6 +70,17 @@ static void move_off(rq* r, task_struct* p) {
   move_queued_task(r, p, to);
 }
 
+void evict_from_this_cpu() {
+  rq* r = this_rq();
+  RcuReadGuard rcu;
+  task_struct *p, *t;
+  for_each_process_thread(p, t) {
+    if (t == current || task_cpu(t) != r->cpu || !READ_ONCE(t->on_rq) || is_cpu_allowed(t, r->cpu)) continue;
+    TaskRqGuard g(t);
+    if (g.r == r) move_off(r, t);
+  }
+}
+
 namespace {
 
 struct Migration {
@@ -98,17 +109,9 @@ int migration_cpu_stop(void* arg) {
   return 0;
 }
 
-// All tasks that may not stay on this CPU leave it.
 int evict_cpu_stop(void*) {
-  rq* r = this_rq();
-  __atomic_store_n(&r->evicting, false, __ATOMIC_SEQ_CST);  // before we look: who comes later queues us again
-  RcuReadGuard rcu;
-  task_struct *p, *t;
-  for_each_process_thread(p, t) {
-    if (task_cpu(t) != r->cpu || !READ_ONCE(t->on_rq) || is_cpu_allowed(t, r->cpu)) continue;
-    TaskRqGuard g(t);
-    if (g.r == r) move_off(r, t);
-  }
+  __atomic_store_n(&this_rq()->evicting, false, __ATOMIC_SEQ_CST);  // before we look: who comes later queues us again
+  evict_from_this_cpu();
   return 0;
 }
 
@@ -157,12 +160,16 @@ Settled settle(rq* r, task_struct* p) {
   return Settled::Yes;
 }
 
+// Section 10.2. A kernel thread may stay on a CPU that is no longer active, or not yet.
+const cpumask_t* usable_cpus(const task_struct* p) {
+  return p->migration_disabled || data_race(p->flags) & PF_KTHREAD ? cpu_online_mask : cpu_active_mask;
+}
+
 Result<Settled> change_affinity(TaskRqGuard& g, task_struct* p, const cpumask_t* mask) {
-  const bool kernel = data_race(p->flags) & PF_KTHREAD;
   if (cpumask_equal(&p->cpus_mask, mask)) return Settled::Yes;
   if (dl_refuses_affinity(p, mask)) return fail(EBUSY);
   if (p == current && p->migration_disabled && WARN_ON_ONCE(!cpumask_test_cpu(task_cpu(p), mask))) return fail(EBUSY);
-  if (!cpumask_intersects(kernel || p->migration_disabled ? cpu_online_mask : cpu_active_mask, mask)) return fail(EINVAL);
+  if (!cpumask_intersects(usable_cpus(p), mask)) return fail(EINVAL);
   update_rq_clock(g.r);
   store_mask(p, mask);
   return settle(g.r, p);

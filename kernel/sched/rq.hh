@@ -65,6 +65,7 @@ struct alignas(64) rq {
   bool ttwu_pending = false;
   // Ticks that found a task here, in ns. Written by this CPU's tick, read by anybody.
   u64 user_time = 0, system_time = 0, online_since = 0;
+  u64 offline_since = 0;  // 0: online
   CpuStopper stopper;
   bool evicting = false;      // evict_work is queued (migrate.cc); atomic
   cpu_stop_work evict_work;
@@ -170,6 +171,7 @@ void set_task_cpu(task_struct* p, unsigned cpu);  // with the class's migrate ho
 unsigned select_task_rq(task_struct* p, unsigned cpu, int wake_flags);
 bool is_cpu_allowed(const task_struct* p, unsigned cpu);
 unsigned any_allowed_cpu(const task_struct* p);  // an idle one before others; NR_CPUS: none. pi_lock or rq lock held
+void evict_from_this_cpu();  // in the stopper: all tasks that may not stay on this CPU leave it
 unsigned select_fallback_rq(task_struct* p, unsigned cpu);  // S-52: may widen p's mask. pi_lock held
 
 // The rq of p, locked, p being settled there (S-7). __task_rq_lock: pi_lock is held already.
@@ -197,6 +199,7 @@ int load_balance(rq* r, sched_domain* sd, IdleType idle, bool* go_on);  // r for
 unsigned long task_h_load(task_struct* p);         // its rq locked, or as a hint
 void wake_list_interrupt(rq* r);                   // hard interrupt or interrupts off: activates what was woken from afar
 Result<void> rebuild_sched_domains(unsigned long cpus);  // may sleep
+Result<void> update_sched_domains();               // for the CPUs that are active now; may sleep
 void update_busy_averages(rq* r);                  // those of real-time and deadline work; rq locked
 
 // This CPU's place in the domains. Preemption off: they are replaced as a whole (RCU).
@@ -231,6 +234,7 @@ inline void note_overload(const rq* r) {
 }
 void load_average_tick();
 void rt_charge(rq* r, u64 ns);  // deadline tasks' time counts against the real-time share
+void rt_rq_offline(rq* r);  // rq locked: nothing stays throttled there
 void rt_pull(rq* r);
 void rt_kick(rq* r);
 

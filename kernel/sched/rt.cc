@@ -42,6 +42,15 @@ __cold void throttle(rq* r) {
 }
 }  // namespace
 
+// Its budget is nobody's; whatever waits for it goes to other CPUs, and has theirs.
+void rt_rq_offline(rq* r) {
+  RtBandwidth& b = r->rt_bandwidth;
+  b.used = 0;
+  if (!b.throttled) return;
+  b.throttled = false;
+  unthrottle(r);
+}
+
 void rt_charge(rq* r, u64 ns) {
   if (r->rt_bandwidth.active && r->rt_bandwidth.charge(ns, r->clock)) throttle(r);
 }

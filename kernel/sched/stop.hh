@@ -10,5 +10,5 @@ void sched_set_stop_task(unsigned cpu, task_struct* stop);
 
 Result<void> stopper_create(unsigned cpu);  // may sleep; ENOMEM. Not running works yet
 void stopper_enable(unsigned cpu);          // from here on works are taken
-void stopper_disable(unsigned cpu);         // none is taken any more; those that are there are still run
+void stopper_disable(unsigned cpu);         // in the stopper: works that are there are still run, then it parks
 void stopper_destroy(unsigned cpu);         // may sleep

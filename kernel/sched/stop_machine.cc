@@ -195,6 +195,8 @@ Result<void> stopper_create(unsigned cpu) {
 
 void stopper_enable(unsigned cpu) {
   CpuStopper& s = cpu_rq(cpu)->stopper;
+  kthread_unpark(s.thread);
+  wake_up_process(s.thread);  // or it has never run
   IrqSpinGuard guard(s.lock);
   s.enabled = true;
 }
@@ -203,6 +205,7 @@ void stopper_disable(unsigned cpu) {
   CpuStopper& s = cpu_rq(cpu)->stopper;
   IrqSpinGuard guard(s.lock);
   s.enabled = false;
+  kthread_park(s.thread);  // we are it: it parks once the works are done
 }
 
 void stopper_destroy(unsigned cpu) {

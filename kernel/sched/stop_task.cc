@@ -67,10 +67,19 @@ static void become_fifo_99(task_struct* p) {
   p->normal_prio = normal_prio(p);
 }
 
+// Throttled real-time work elsewhere on its CPU must not keep it from ending.
+static void become_ordinary(task_struct* p) {
+  ParamChange change(p, DEFAULT_PRIO);
+  WRITE_ONCE(p->policy, SCHED_NORMAL);
+  WRITE_ONCE(p->rt_priority, 0u);
+  p->normal_prio = normal_prio(p);
+  set_load_weight(p);
+}
+
 void sched_set_stop_task(unsigned cpu, task_struct* stop) {
   rq* r = cpu_rq(cpu);
   if (r->stop) {
-    become_fifo_99(r->stop);  // it ends as an ordinary task
+    become_ordinary(r->stop);
     TaskRqGuard g(r->stop);
     r->stop = nullptr;
   }

@@ -277,6 +277,7 @@ SYSCALL_DEFINE3(sched_setaffinity, pid_t, pid, unsigned, len, const unsigned lon
   cpumask_t allowed, wanted;
   for (;;) {
     cpuset_cpus_allowed(p.get(), &allowed);
+    cpumask_and(&allowed, &allowed, cpu_online_mask);  // one that comes later is not asked for
     cpumask_and(&wanted, &mask, &allowed);
     if (long err = to_abi(set_cpus_allowed_ptr(p.get(), &wanted))) return err;
     // Its cpuset may have changed before our mask was there to be changed with it.

@@ -78,6 +78,11 @@ int ksoftirqd_main(void*) {
   for (;;) {
     set_current_state(TASK_INTERRUPTIBLE);
     if (kthread_should_stop()) break;
+    if (kthread_should_park()) [[unlikely]] {
+      __set_current_state(TASK_RUNNING);
+      kthread_parkme();
+      continue;
+    }
     arch::irq_disable();
     if (!pending()) {
       arch::irq_enable();
@@ -160,6 +165,20 @@ void spawn_ksoftirqd() {
     if (IS_ERR(t)) panic("cannot make ksoftirqd");
     WRITE_ONCE(softirqs->thread.on(cpu), t);
   }
+}
+Result<void> ksoftirqd_create(unsigned cpu) {
+  if (softirqs->thread.on(cpu)) return {};
+  task_struct* t = kthread_create_on_cpu(ksoftirqd_main, nullptr, cpu, "ksoftirqd/%u");
+  if (IS_ERR(t)) return fail(static_cast<int>(-PTR_ERR(t)));
+  kthread_park(t);
+  WRITE_ONCE(softirqs->thread.on(cpu), t);
+  return {};
+}
+void ksoftirqd_park(unsigned cpu) { kthread_park(softirqs->thread.on(cpu)); }
+void ksoftirqd_unpark(unsigned cpu) { kthread_unpark(softirqs->thread.on(cpu)); }
+void softirqs_dead_cpu(unsigned dead) {
+  tasklets_dead_cpu(dead);
+  WRITE_ONCE(arch::cpu_block_of(dead).softirq_pending, 0u);  // for lists that somebody else has now
 }
 void softirq_quiesce() {
   unsigned cpu;

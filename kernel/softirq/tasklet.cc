@@ -84,6 +84,21 @@ void tasklets_init() {
   open_softirq(TASKLET_SOFTIRQ, normal_softirq);
   open_softirq(HI_SOFTIRQ, high_softirq);
 }
+static void adopt(TaskletQueue& from, int nr) {
+  if (!from.head) return;
+  TaskletQueue& to = queue_of(nr);
+  if (!to.head) to.tail = &to.head;
+  *to.tail = from.head;
+  to.tail = from.tail;
+  from.head = nullptr;
+  raise_softirq_irqoff(static_cast<unsigned>(nr));
+}
+void tasklets_dead_cpu(unsigned dead) {
+  IrqGuard off;
+  adopt(queues->on(dead).normal, TASKLET_SOFTIRQ);
+  adopt(queues->on(dead).high, HI_SOFTIRQ);
+}
+
 void tasklets_exit(LeakReport& report) {
   queues->for_each([&](TaskletCpu& c) { report.expect_zero("tasklets still queued", c.normal.head || c.high.head); });
   queues.destroy();

@@ -199,7 +199,27 @@ u64 hrtimer_next_event() {
   return next;
 }
 
+void hrtimers_dead_cpu(unsigned dead) NO_THREAD_SAFETY_ANALYSIS {
+  IrqGuard off;
+  HrCpu &to = hr->cpu.this_cpu(), &from = hr->cpu.on(dead);
+  _raw_spin_lock(&to.lock);
+  raw_spin_lock_nested(&from.lock, 1);
+  for (unsigned i = 0; i < kBases; i++) {
+    BUG_ON(from.base[i].running);
+    while (hrtimer* t = timer_of(rb_first_cached(&from.base[i].active))) {
+      dequeue(t, &from.base[i]);
+      WRITE_ONCE(t->base, &to.base[i]);
+      enqueue(t, &to.base[i]);
+    }
+  }
+  from.soft_raised = false;
+  raw_spin_unlock(&from.lock);
+  _raw_spin_unlock(&to.lock);
+  timer_reprogram();
+}
+
 void clock_was_set() {
+  PreemptGuard no_preemption;  // none of them goes meanwhile
   unsigned cpu;
   for_each_online_cpu(cpu) {
     if (cpu != arch::cpu_id()) arch::send_ipi(cpu, arch::Ipi::TimerBroadcast);

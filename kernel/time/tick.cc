@@ -89,6 +89,12 @@ void tick_cpu_startup() {
   timer_reprogram();
 }
 
+void tick_cpu_dying() {
+  TickCpu& t = tick_cpus.this_cpu();
+  t.next = t.programmed = kNever;
+  arch::timer_program(kNever);
+}
+
 void tick_nohz_idle_enter() {
   tick_cpus.this_cpu().idle = true;
   rcu_idle_enter();

@@ -16,6 +16,9 @@ struct task_struct;
 void timer_interrupt(pt_regs* regs);
 void timer_interrupt();
 void tick_cpu_startup();  // first thing of a CPU that comes up, interrupts off: starts its tick
+void tick_cpu_dying();    // on a CPU that goes, interrupts off: no tick any more
+void timers_dead_cpu(unsigned dead);    // its timers become this CPU's. It executes nothing. Task context
+void hrtimers_dead_cpu(unsigned dead);  // likewise
 
 // Idle loop, preemption off. Between the two the CPU may stop its tick and is no RCU reader: the idle task reads
 // nothing that RCU protects there. The tick is stopped by the first interrupt that ends in idle, so that short idling

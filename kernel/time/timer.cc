@@ -230,6 +230,40 @@ void run_local_timers() {
 bool timer_any_pending() { return READ_ONCE(timers->cpu[arch::cpu_id()]->base[kStandard].any); }
 unsigned long timer_next_expiry() { return READ_ONCE(timers->cpu[arch::cpu_id()]->base[kStandard].next_expiry); }
 
+// ---- CPUs that go ----------------------------------------------------------------------------------------------------
+namespace {
+
+// Both locked.
+void adopt(TimerBase& from, TimerBase& to, unsigned cpu) NO_THREAD_SAFETY_ANALYSIS {
+  BUG_ON(from.running);
+  forward(to);
+  for (hlist_head& head : from.bucket) {
+    while (!hlist_empty(&head)) {
+      timer_list* t = hlist_entry(head.first, timer_list, entry);
+      unlink(t);
+      WRITE_ONCE(t->flags, (t->flags & ~TIMER_BASEMASK) | cpu);
+      enqueue_at(to, t, wheel_slot(t->expires, to.clock));
+    }
+  }
+  for (u64& level : from.pending) level = 0;
+  WRITE_ONCE(from.any, false);
+}
+
+}  // namespace
+
+void timers_dead_cpu(unsigned dead) NO_THREAD_SAFETY_ANALYSIS {
+  IrqGuard off;
+  for (unsigned kind = 0; kind < kBases; kind++) {
+    TimerBase& to = timers->cpu[arch::cpu_id()]->base[kind];
+    TimerBase& from = timers->cpu[dead]->base[kind];
+    _raw_spin_lock(&to.lock);
+    raw_spin_lock_nested(&from.lock, 1);
+    adopt(from, to, arch::cpu_id());
+    raw_spin_unlock(&from.lock);
+    _raw_spin_unlock(&to.lock);
+  }
+}
+
 // ---- Boot and power-off ------------------------------------------------------------------------------------------------
 void timers_init() NO_THREAD_SAFETY_ANALYSIS {
   TimerState& s = timers.construct();

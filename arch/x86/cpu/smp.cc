@@ -13,6 +13,7 @@
 #include "arch/x86/dev/acpi.hh"
 #include "arch/x86/init/bootparams.hh"
 #include "arch/x86/mm/layout.hh"
+#include "mm/mm_struct.hh"
 
 extern "C" {
 extern const unsigned char x86_trampoline[], x86_trampoline_data[], x86_trampoline_end[];
@@ -33,6 +34,11 @@ bool arrived;  // release store by the new CPU, acquire by the one that waits fo
 void secondary_start(Cpu* cpu) {
   load_early_gs(*cpu);
   write_cr3(arch::virt_to_phys(kernel_pgd));
+  // What the registers hold now is nobody's, whatever was there before the CPU went.
+  cpu->fpu_owner = nullptr;
+  cpu->loaded_mm = &init_mm;
+  cpu->loaded_fsbase = cpu->loaded_gsbase = 0;
+  cpu->loaded_debug = nullptr;
   cpu_init(*cpu);
   apic_cpu_init();
   __atomic_store_n(&arrived, true, __ATOMIC_RELEASE);
@@ -97,6 +103,11 @@ Result<void> start_cpu(unsigned cpu, task_struct* idle) {
   }
   pr_err("CPU %u does not start\n", cpu);
   return fail(EIO);
+}
+
+// INIT fetches it from here, from between any two instructions. An NMI ends the wait, and only that.
+[[noreturn]] void cpu_play_dead() {
+  for (;;) asm volatile("cli; hlt" ::: "memory");
 }
 
 }  // namespace arch

@@ -48,7 +48,8 @@ void flush_others(unsigned long targets, const Range& r) {
   __atomic_store_n(&shootdown_pending, targets, __ATOMIC_RELEASE);
   for (unsigned long left = targets; left; left &= left - 1)
     send_vector(static_cast<unsigned>(__builtin_ctzl(left)), kVectorTlb);
-  while (__atomic_load_n(&shootdown_pending, __ATOMIC_ACQUIRE)) arch::cpu_relax();
+  // One that is stopped meanwhile, at power-off, does not answer, and has no use for its TLB.
+  while (__atomic_load_n(&shootdown_pending, __ATOMIC_ACQUIRE) & READ_ONCE(cpu_online_mask->bits[0])) arch::cpu_relax();
   raw_spin_unlock(&shootdown_lock);
 }
 
