@@ -7,6 +7,7 @@
 #include <linux/wait_bit.h>
 
 #include "arch/hosted/pilot.hh"
+#include "kernel/cpu/hotplug.hh"
 #include "kernel/entry/syscall.hh"
 #include "kernel/futex/internal.hh"
 #include "kernel/sched/params.hh"
@@ -242,6 +243,15 @@ void wake_against_affinity(Run& run) {
     race();
     move_to(r.task(0), 0b001);
     r.check(cpumask_test_cpu(task_cpu(r.task(0)), r.task(0)->cpus_ptr) || !task_curr(r.task(0)), "it does not run where it may not");
+  }).go_and_wait();
+}
+
+// The sleeper's CPU goes, and comes back.
+// spec 30 section 10.5, S-50, S-52
+void wake_against_hotplug(Run& run) {
+  run.on(1, [](Run& r) { sleep_until_posted(r, 1); }).on(2, [](Run& r) { post(r, 0); }).on(0, [](Run& r) {
+    r.check(cpu_down(1).has_value() && cpu_rq(1)->nr_running == 0, "it is taken down, and nobody is left there");
+    r.check(cpu_up(1).has_value(), "it comes back");
   }).go_and_wait();
 }
 
@@ -742,6 +752,7 @@ constexpr Scenario kScenarios[] = {
     S(wakers_of_two_sleeps, "two wakers, each of two sleeps"),
     S(realtime_wake_against_newidle, "a real-time wake-up while a CPU that ran dry looks for work"),
     S(wake_against_affinity, "wake-up against two changes of affinity"),
+    S(wake_against_hotplug, "wake-up against the CPU's being taken down and up"),
     S(affinity_against_sleep, "a running task loses its CPU while it goes to sleep"),
     S(two_affinity_changes, "two threads move a third"),
     S(balance_against_wake, "newidle and tick balance against wake-ups"),
