@@ -1,6 +1,7 @@
 // Runs KUnit cases as GoogleTest cases: each boots a world of its own, runs the one case in it, powers off, and fails if
 // anything failed or leaked. A failure prints the line that repeats it.
 //   CF_SEED=n       seed of the first world (a suite with many seeds runs only this one)
+//   CF_SEEDS=n      so many seeds of each case that asks for more than one, from CF_SEED on
 //   CF_CONSOLE=1    console output as it comes
 //   CF_TRACE=file   the trace of the last world, as text
 //   CF_SCHED_CHECK=0  without the scheduler's checks of itself at every switch, tick and wake-up (kernel/sched/INVARIANTS.md)
@@ -116,6 +117,7 @@ class KunitCase : public testing::Test {
     const bool parallel = options_for(info_).parallel;
     uint64_t first = hosted_world::seed_from_environment(1);
     uint64_t n = getenv("CF_SEED") || !info_.seeds || parallel ? 1 : info_.seeds;
+    if (const char* more = getenv("CF_SEEDS"); more && info_.seeds) n = strtoull(more, nullptr, 0);
     for (uint64_t seed = first; seed < first + n && !HasFailure() && !IsSkipped(); seed++) run_seed(seed);
   }
 
