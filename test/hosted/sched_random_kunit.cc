@@ -173,10 +173,11 @@ struct Quota {
 
 // The furthest that a queued entity may be ahead of its queue's floor: what it may have been given at once, and have run beyond it. Derived:
 // a task is preempted at a tick once it ran longer than its slice, which is at most S = max(latency, n * least granularity), so it is at most
-// S and a tick ahead of the leftmost when it stops; a new one starts one such slice behind.
+// S and a tick ahead of the leftmost when it stops; a new one starts one such slice behind, which was reckoned with the weight that it had
+// then, of nice 0 here.
 s64 furthest(const cfs_rq& q, sched_entity& se, unsigned tasks) {
   const u64 s = max(q.tun->latency, tasks * q.tun->min_granularity);
-  return static_cast<s64>(calc_delta_fair(2 * s + 2 * kTick, se));
+  return static_cast<s64>(calc_delta_fair(2 * s + 2 * kTick, se) + s);
 }
 
 void look_at_vruntimes(kunit* test, unsigned tasks) {
@@ -194,12 +195,14 @@ void look_at_vruntimes(kunit* test, unsigned tasks) {
   }
 }
 
-// Somebody real-time waits although a CPU that it may use does something less urgent.
+// Somebody real-time waits although a CPU that it may use does something less urgent. Not so: the only real-time task of a CPU, behind a
+// deadline task. Overload, which others pull by and which has somebody pushed, is more than one real-time task (spec 32, section 5).
 bool a_realtime_task_is_passed_over(const Crowd& c) {
   for (unsigned i = 0; i < c.n; i++) {
     const task_struct* p = c.members[i].task;
     if (c.members[i].kind != Kind::RealTime || !task_on_rq_queued(p) || task_on_cpu(p) || READ_ONCE(p->__state) != TASK_RUNNING) continue;
-    if (cpu_rq(task_cpu(p))->rt_bandwidth.throttled) continue;
+    const rq* r = cpu_rq(task_cpu(p));
+    if (r->rt_bandwidth.throttled || (r->rt.nr_running == 1 && READ_ONCE(r->curr)->prio < 0)) continue;
     for (unsigned cpu = 0; cpu < c.cpus; cpu++)
       if (c.members[i].allowed.bits[0] >> cpu & 1 && !cpu_rq(cpu)->rt_bandwidth.throttled && READ_ONCE(cpu_rq(cpu)->curr)->prio > p->prio)
         return true;
@@ -243,15 +246,17 @@ void everything_at_once(kunit* test) {
     crowd.start();
     const u64 began = arch::clock_ns();
     const unsigned rounds = cpus > 16 ? 40 : 300;
-    bool passed_over = false;
+    unsigned in_a_row = 0, longest = 0;
     for (unsigned i = 0; i < rounds; i++) {
       schedule_timeout_uninterruptible(1);
       if (i % 8 == 0) look_at_vruntimes(test, crowd.n);
-      // This case has just taken a CPU, perhaps from one of them: the others have a moment to fetch it.
-      for (unsigned grace = 0; grace < 20 && (passed_over = a_realtime_task_is_passed_over(crowd)); grace++) udelay(10);
-      KUNIT_EXPECT_FALSE(test, passed_over);
+      in_a_row = a_realtime_task_is_passed_over(crowd) ? in_a_row + 1 : 0;
+      longest = max(longest, in_a_row);
     }
     const u64 passed = arch::clock_ns() - began;
+    // One look finds whom this case itself has just taken a CPU from. Beyond that nobody should be passed over at all; there are cases of two
+    // looks in a row (docs/testing.md).
+    KUNIT_EXPECT_LE(test, longest, 2u);
     for (unsigned i = 0; i < crowd.n; i++) {
       const Member& m = crowd.members[i];
       const u64 ran = task_sched_runtime(m.task);
