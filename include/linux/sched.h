@@ -130,6 +130,7 @@ struct sched_rt_entity {
 	unsigned long timeout;
 	unsigned time_slice;
 	unsigned short on_rq, on_list;
+	unsigned char migratory; /* counted as one that may run elsewhere */
 };
 struct sched_dl_entity {
 	struct rb_node rb_node; /* clear: not queued */

@@ -33,7 +33,7 @@ void check_rt_bandwidth(const Where& w) {
 
 void check_rt(const Where& w) {
   const rt_rq& q = w.r->rt;
-  unsigned n = 0, rr = 0;
+  unsigned n = 0, rr = 0, migratory = 0;
   for (int prio = 0; prio < MAX_RT_PRIO; prio++) {
     require_equal(w, "RT-bitmap", q.active[prio / 64] >> prio % 64 & 1, !list_empty(&q.queue[prio]));
     sched_rt_entity* e;
@@ -42,11 +42,15 @@ void check_rt(const Where& w) {
       check_rt_task(w, p, prio);
       n++;
       rr += p->policy == SCHED_RR;
+      migratory += p->rt.migratory;
     }
   }
   require_equal(w, "RT-nr-running", q.nr_running, n);
   require_equal(w, "RT-rr-nr-running", q.rr_nr_running, rr);
-  check_overload(w, "RT-overload-noted", READ_ONCE(sched_state->rt_overloaded), n > 1);
+  require_equal(w, "RT-nr-migratory", q.nr_migratory, migratory);
+  check_overload(w, "RT-overload-noted", READ_ONCE(sched_state->rt_overloaded), n > 1 && migratory);
+  if (!single_cpu() && w.r->online)
+    require_equal(w, "RT-cpupri-level", sched_state->pri.level_of_cpu[w.r->cpu], cpupri::level_of(w.r->dl.nr_running ? -1 : q.best()));
   check_rt_bandwidth(w);
   const task_struct* curr = w.r->curr;
   if (w.when == When::Switch && curr->sched_class == &rt_sched_class) {

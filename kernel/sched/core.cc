@@ -118,7 +118,7 @@ inline void finish_task_switch(task_struct* prev) {
   raw_spin_unlock(&r->lock);
   if (rt_waits) [[unlikely]] {
     dl_kick(r);
-    rt_kick(r);
+    push_rt_tasks(r);
   }
   local_irq_enable();
   if (mm) mmdrop(mm);
@@ -161,7 +161,7 @@ void __schedule(Mode mode) {
   }
   if (READ_ONCE(sched_state->rt_overloaded) | READ_ONCE(sched_state->dl_overloaded)) [[unlikely]] {
     dl_pull(r);
-    rt_pull(r);
+    if (wants_rt_pull(r, prev)) rt_pull(r);
   }
 
   task_struct* next = pick_next_task(r, prev);

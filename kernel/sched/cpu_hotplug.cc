@@ -44,6 +44,7 @@ void set_rq_online(unsigned cpu, bool online) {
   IrqSpinGuard guard(r->lock);
   update_rq_clock(r);
   r->online = online;
+  update_cpupri(r);
   if (!online) rt_rq_offline(r);
   set_cfs_bandwidth_online(r, online);
 }

@@ -47,6 +47,7 @@ void note_overload(rq* r) {
 void publish_earliest(rq* r) {
   const sched_dl_entity* first = r->dl.first();
   WRITE_ONCE(r->dl_earliest, first ? first->deadline | 1 : 0);
+  if (!single_cpu()) update_cpupri(r);
   note_overload(r);
 }
 
@@ -181,7 +182,7 @@ void update_curr_dl(rq* r) {
   if (static_cast<s64>(d) > 0) {
     p->se.exec_start = r->clock;
     p->se.sum_exec_runtime += d;
-  schedstat_ran(p, d);
+    schedstat_ran(p, d);
     e->runtime -= static_cast<s64>(e->flags & SCHED_FLAG_RECLAIM ? r->dl.bw.charge(d, *e) : d);
     rt_charge(r, d);
     pelt::update_busy(r->avg_dl, r->clock, true);

@@ -7,6 +7,7 @@
 #include "kernel/sched/fair.hh"
 #include "kernel/sched/hooks.hh"
 #include "kernel/sched/stats.hh"
+#include "kernel/sync/guards.hh"
 
 namespace {
 
@@ -79,7 +80,11 @@ static void idle_until_wanted() {
 }
 
 [[noreturn]] void cpu_startup_idle() {
-  if (smp_processor_id() == 0) this_rq()->online = true;
+  if (smp_processor_id() == 0) {  // the others: when they come up (cpu_hotplug.cc)
+    IrqSpinGuard guard(this_rq()->lock);
+    this_rq()->online = true;
+    update_cpupri(this_rq());
+  }
   for (;;) {
     idle_until_wanted();
     schedule_idle();

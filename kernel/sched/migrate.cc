@@ -134,6 +134,7 @@ struct affinity_waiter {
 static void store_mask(task_struct* p, const cpumask_t* mask) {
   WRITE_ONCE(p->cpus_mask.bits[0], mask->bits[0]);  // p itself, and wakers, look without the lock
   WRITE_ONCE(p->nr_cpus_allowed, cpumask_weight(mask));
+  rt_mask_changed(p);
 }
 
 void do_set_cpus_allowed(task_struct* p, const cpumask_t* mask) {

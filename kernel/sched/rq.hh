@@ -11,6 +11,7 @@
 
 #include "arch/contract/arch.hh"
 #include "kernel/sched/cfs_queue.hh"
+#include "kernel/sched/cpupri.hh"
 #include "kernel/sched/dl_queue.hh"
 #include "kernel/sched/domains.hh"
 #include "kernel/sched/rt_bandwidth.hh"
@@ -47,6 +48,7 @@ struct alignas(64) rq {
   dl_rq dl;
   u64 dl_earliest = 0;        // deadline of the first in dl, low bit set; 0: none. Read without the lock as a hint
   rt_rq rt;                   // while throttled its tasks are not counted in nr_running
+  bool rt_pull_wanted = false;  // the running task became less urgent: look elsewhere before the next is picked
   RtBandwidth rt_bandwidth;
   hrtimer rt_period_timer;    // started when throttled: this CPU may have nothing else to wake it
   // Balancing (balance.cc, select.cc).
@@ -107,7 +109,8 @@ struct SchedState {
   CfsTunables tunables;
   // CPUs whose current task is idle. Set and cleared by the CPU itself; others read it as a hint.
   alignas(64) unsigned long idle_cpus = 0;
-  unsigned long rt_overloaded = 0;  // CPUs on which a real-time task waits behind another. Written under that rq's lock
+  unsigned long rt_overloaded = 0;  // CPUs with several real-time tasks, not all bound to it. Written under that rq's lock
+  cpupri pri;
   unsigned long dl_overloaded = 0;  // the same for deadline tasks
   raw_spinlock_t dl_lock;        // the three below; nests inside rq locks
   dl::Admission dl_admitted;
@@ -236,7 +239,11 @@ void load_average_tick();
 void rt_charge(rq* r, u64 ns);  // deadline tasks' time counts against the real-time share
 void rt_rq_offline(rq* r);  // rq locked: nothing stays throttled there
 void rt_pull(rq* r);
-void rt_kick(rq* r);
+bool wants_rt_pull(const rq* r, const task_struct* prev);
+void push_rt_tasks(rq* r);
+int find_lowest_rq(const task_struct* p);  // -1: nowhere
+void update_cpupri(rq* r);                 // its most urgent work may have changed; rq locked
+void rt_mask_changed(task_struct* p);      // p's affinity did; its rq locked
 
 // ---- Changing parameters of a task: kernel/sched/params.cc --------------------------------------------------------
 void set_load_weight(task_struct* p);

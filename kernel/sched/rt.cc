@@ -1,10 +1,12 @@
 // The real-time class: SCHED_FIFO and SCHED_RR on a run queue. Spec 32 part 1; without groups.
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/kernel.h>
+#include <linux/rcupdate.h>
 
 #include "kernel/sched/pelt.hh"
 #include "kernel/sched/rq.hh"
 #include "kernel/sched/stats.hh"
+#include "kernel/sync/guards.hh"
 
 namespace {
 
@@ -32,6 +34,7 @@ enum hrtimer_restart rt_period_ends(hrtimer* t) {
 
 // the throttled queue is not picked from; its tasks stay on their lists.
 __cold void throttle(rq* r) {
+  pr_warn_once("sched: RT throttling activated\n");
   add_nr_running(r, -static_cast<int>(r->rt.nr_running));
   resched_curr(r);
   if (!r->rt_period_timer.function) {  // timers are not there yet when the run queues are made
@@ -70,18 +73,27 @@ void update_curr_rt(rq* r) {
   if (r->rt_bandwidth.charge(d, r->clock)) throttle(r);
 }
 
+//
 void note_overload(rq* r) {
   if (single_cpu()) return;
+  update_cpupri(r);
   unsigned long bit = 1ul << r->cpu;
-  bool now = r->rt.nr_running > 1, noted = READ_ONCE(sched_state->rt_overloaded) & bit;
+  bool now = r->rt.nr_running > 1 && r->rt.nr_migratory, noted = READ_ONCE(sched_state->rt_overloaded) & bit;
   if (now && !noted) __atomic_fetch_or(&sched_state->rt_overloaded, bit, __ATOMIC_RELAXED);
   if (!now && noted) __atomic_fetch_and(&sched_state->rt_overloaded, ~bit, __ATOMIC_RELAXED);
+}
+
+void count_migratory(rq* r, task_struct* p, bool yes) {
+  if (p->rt.migratory == yes) return;
+  p->rt.migratory = yes;
+  r->rt.nr_migratory += yes ? 1u : ~0u;
 }
 
 void enqueue_task_rt(rq* r, task_struct* p, int flags) {
   r->rt_bandwidth.begin(r->clock);
   if (r->rt_bandwidth.replenish(r->clock)) unthrottle(r);
   r->rt.enqueue(&p->rt, p->prio, is_rr(p), flags);
+  count_migratory(r, p, p->nr_cpus_allowed > 1);
   note_overload(r);
   if (!r->rt_bandwidth.throttled) add_nr_running(r, 1);
 }
@@ -89,15 +101,26 @@ void enqueue_task_rt(rq* r, task_struct* p, int flags) {
 void dequeue_task_rt(rq* r, task_struct* p, int flags) {
   update_curr_rt(r);
   r->rt.dequeue(&p->rt, p->prio, is_rr(p), flags);
+  count_migratory(r, p, false);
   note_overload(r);
   if (!r->rt_bandwidth.throttled) add_nr_running(r, -1);
 }
 
 void yield_task_rt(rq* r) { r->rt.requeue_tail(&r->curr->rt, r->curr->prio); }
 
-// R-10 without the push to other CPUs: an equal priority never preempts.
+bool has_place_elsewhere(const task_struct* p) {
+  return p->nr_cpus_allowed > 1 && sched_state->pri.find(p->prio, p->cpus_ptr->bits[0] & READ_ONCE(cpu_active_mask->bits[0]));
+}
+
+// Of equals the one that runs gives way only if it can go elsewhere and the one that woke cannot.
 void check_preempt_curr_rt(rq* r, task_struct* p, int) {
-  if (p->prio < r->curr->prio && !r->rt_bandwidth.throttled) resched_curr(r);
+  if (r->rt_bandwidth.throttled) return;
+  task_struct* curr = r->curr;
+  if (p->prio < curr->prio) return resched_curr(r);
+  if (p->prio != curr->prio || single_cpu() || test_tsk_thread_flag(curr, TIF_NEED_RESCHED)) return;
+  if (!has_place_elsewhere(curr) || has_place_elsewhere(p)) return;
+  r->rt.requeue_head(&p->rt, p->prio);
+  resched_curr(r);
 }
 
 void set_next_task_rt(rq* r, task_struct* p) {
@@ -115,20 +138,15 @@ task_struct* pick_next_task_rt(rq* r) {
 
 void put_prev_task_rt(rq* r, task_struct*) { update_curr_rt(r); }  // it stays on its list
 
-// R-20 in the simple form: away from a CPU whose task is at least as urgent, to the one that runs the least urgent work.
-unsigned select_task_rq_rt(task_struct* p, unsigned cpu, int) {
-  if (READ_ONCE(cpu_curr(cpu)->prio) > p->prio && cpumask_test_cpu(cpu, p->cpus_ptr)) return cpu;
-  unsigned best = cpu, candidate;
-  int lowest = p->prio;
-  for_each_cpu(candidate, p->cpus_ptr) {
-    if (!cpumask_test_cpu(candidate, cpu_active_mask)) continue;
-    task_struct* curr = cpu_curr(candidate);
-    int prio = curr == cpu_rq(candidate)->idle ? MAX_PRIO : data_race(curr->prio);
-    if (prio <= lowest) continue;
-    lowest = prio;
-    best = candidate;
-  }
-  return best;
+// A hint: pushing and pulling mend it.
+unsigned select_task_rq_rt(task_struct* p, unsigned cpu, int wake_flags) {
+  if (!(wake_flags & (WF_TTWU | WF_FORK))) return cpu;
+  const task_struct* curr = cpu_curr(cpu);
+  const int prio = READ_ONCE(curr->prio);
+  if (!rt_prio(prio) || (READ_ONCE(curr->nr_cpus_allowed) > 1 && prio > p->prio)) return cpu;
+  const int target = find_lowest_rq(p);
+  if (target < 0 || data_race(cpu_rq(static_cast<unsigned>(target))->rt.best()) <= p->prio) return cpu;
+  return static_cast<unsigned>(target);
 }
 
 void task_tick_rt(rq* r, task_struct* p) {
@@ -139,7 +157,15 @@ void task_tick_rt(rq* r, task_struct* p) {
 
 void migrate_task_rq_rt(task_struct*, unsigned) {}
 void task_fork_rt(rq*, task_struct*) {}
-void switched_from_rt(rq*, task_struct*) {}
+// The last one that leaves makes room for one that waits elsewhere; so does the running one that becomes less urgent.
+void look_elsewhere(rq* r) {
+  if (!READ_ONCE(sched_state->rt_overloaded)) return;
+  r->rt_pull_wanted = true;
+  resched_curr(r);
+}
+void switched_from_rt(rq* r, task_struct* p) {
+  if (task_on_rq_queued(p) && !r->rt.nr_running) look_elsewhere(r);
+}
 
 void switched_to_rt(rq* r, task_struct* p) {
   if (!task_on_rq_queued(p)) return;
@@ -151,6 +177,7 @@ void switched_to_rt(rq* r, task_struct* p) {
 void prio_changed_rt(rq* r, task_struct* p, int old_prio) {
   if (!task_on_rq_queued(p)) return;
   if (r->curr == p) {
+    if (old_prio < p->prio) look_elsewhere(r);
     if (old_prio < p->prio && r->rt.best() < p->prio) resched_curr(r);
   } else if (p->prio < r->curr->prio) {
     resched_curr(r);
@@ -160,6 +187,16 @@ void prio_changed_rt(rq* r, task_struct* p, int old_prio) {
 unsigned get_rr_interval_rt(rq*, task_struct* p) { return is_rr(p) ? sched_state->rr_slice : 0; }
 
 }  // namespace
+
+void update_cpupri(rq* r) {
+  if (!r->online) return sched_state->pri.set(r->cpu, cpupri::kInvalid);
+  sched_state->pri.set(r->cpu, cpupri::level_of(r->dl.nr_running ? -1 : r->rt.best()));
+}
+void rt_mask_changed(task_struct* p) {
+  if (!p->rt.on_rq) return;
+  count_migratory(task_rq(p), p, p->nr_cpus_allowed > 1);
+  note_overload(task_rq(p));
+}
 
 const sched_class rt_sched_class = {
     .rank = 2,

@@ -1,64 +1,129 @@
-// Spreading real-time tasks: whoever waits behind a more urgent one goes where something less urgent runs (spec 32 section
-// 5, in a form where the CPU that should run it comes and takes it). At quiescence the N most urgent run on N CPUs.
+// Spreading real-time tasks: who waits behind a more urgent one is pushed to where something less urgent runs, and a CPU whose
+// work becomes less urgent pulls. At quiescence the N most urgent run on N CPUs. Spec 32 section 5. Debian's 6.1 pulls by
+// itself (NO_RT_PUSH_IPI), and so does this.
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/sched/rq.hh"
 
 namespace {
 
 task_struct* task_of_rt(sched_rt_entity* e) { return container_of(e, task_struct, rt); }
+bool is_pushable(const rq* r, const task_struct* p) { return p != r->curr && !task_on_cpu(p) && p->nr_cpus_allowed > 1; }
 
 // The most urgent task of r that waits, is better than `than`, and suits. r locked.
 template <class F>
-task_struct* first_waiting(rq* r, int than, F&& suits) {
+task_struct* first_pushable(rq* r, int than, F&& suits) {
   for (int prio = r->rt.best(); prio < than; prio++) {
     sched_rt_entity* e;
     list_for_each_entry(e, &r->rt.queue[prio], run_list) {
       task_struct* p = task_of_rt(e);
-      if (p != r->curr && !task_on_cpu(p) && !p->migration_disabled && suits(p)) return p;
+      if (is_pushable(r, p) && suits(p)) return p;
     }
   }
   return nullptr;
 }
+task_struct* first_pushable(rq* r) {
+  return first_pushable(r, MAX_RT_PRIO, [](const task_struct*) { return true; });
+}
+bool overloaded(const rq* r) { return READ_ONCE(sched_state->rt_overloaded) >> r->cpu & 1; }
 
-int running_prio(unsigned cpu) {
-  task_struct* curr = cpu_curr(cpu);
-  return curr == cpu_rq(cpu)->idle ? MAX_PRIO : READ_ONCE(curr->prio);
+// p and target are as they were chosen, although r's lock was dropped.
+bool still_fits(const rq* r, const task_struct* p, const rq* target) {
+  return task_rq(p) == r && is_cpu_allowed(p, target->cpu) && !task_on_cpu(p) && p->sched_class == &rt_sched_class &&
+         !p->migration_disabled && task_on_rq_queued(p);
+}
+
+// A CPU for p, locked; null: none. r locked, dropped for moments. p is referenced.
+rq* find_lock_lowest_rq(rq* r, task_struct* p) {
+  for (int tries = 0; tries < 3; tries++) {
+    const int cpu = find_lowest_rq(p);
+    if (cpu < 0 || static_cast<unsigned>(cpu) == r->cpu) return nullptr;
+    rq* target = cpu_rq(static_cast<unsigned>(cpu));
+    if (target->rt.best() <= p->prio) return nullptr;
+    if (double_lock_rq(r, target) && !still_fits(r, p, target)) {
+      raw_spin_unlock(&target->lock);
+      return nullptr;
+    }
+    if (target->rt.best() > p->prio) return target;
+    raw_spin_unlock(&target->lock);
+  }
+  return nullptr;
+}
+
+// True: try once more. r locked.
+bool push_rt_task(rq* r) {
+  task_struct* p = overloaded(r) ? first_pushable(r) : nullptr;
+  while (p) {
+    if (p->prio < r->curr->prio) {
+      resched_curr(r);
+      return false;
+    }
+    if (p->migration_disabled) return false;
+    get_task_struct(p);
+    rq* target = find_lock_lowest_rq(r, p);
+    if (target) {
+      pull_task(r, p, target);
+      resched_curr(target);
+      raw_spin_unlock(&target->lock);
+    }
+    task_struct* head = target ? nullptr : first_pushable(r);
+    const bool again = target != nullptr;
+    put_task_struct(p);
+    if (again) return true;
+    if (head == p) return false;
+    p = head;
+  }
+  return false;
 }
 
 }  // namespace
 
-// r's lock is held, and dropped for moments. Called before r picks, so that what comes is considered.
+// Preemption off.
+int find_lowest_rq(const task_struct* p) {
+  if (p->nr_cpus_allowed == 1) return -1;
+  const unsigned long allowed = READ_ONCE(p->cpus_ptr->bits[0]) & READ_ONCE(cpu_active_mask->bits[0]);
+  const unsigned long set = sched_state->pri.find(READ_ONCE(p->prio), allowed);
+  if (!set) return -1;
+  const unsigned last = task_cpu(p), here = smp_processor_id();
+  if (set >> last & 1) return static_cast<int>(last);
+  for (const sched_domain* sd = lowest_domain(last); sd; sd = sd->parent) {
+    if (!(sd->flags & SD_WAKE_AFFINE)) continue;
+    if (sd->span & set & 1ul << here) return static_cast<int>(here);
+    if (const unsigned long near = sd->span & set) {  // not always the same one
+      const unsigned long after = here + 1 < NR_CPUS ? near & (~0ul << (here + 1)) : 0;
+      return __builtin_ctzl(after ? after : near);
+    }
+  }
+  return set >> here & 1 ? static_cast<int>(here) : __builtin_ctzl(set);
+}
+
+// Somebody waits on r behind a more urgent task, or may. No rq lock held, interrupts off.
+void push_rt_tasks(rq* r) {
+  if (single_cpu() || !overloaded(r)) return;
+  raw_spin_lock(&r->lock);
+  update_rq_clock(r);
+  while (push_rt_task(r)) {
+  }
+  raw_spin_unlock(&r->lock);
+}
+
+// prev, which left its list, was more urgent than all that is left here.
+bool wants_rt_pull(const rq* r, const task_struct* prev) {
+  if (r->rt_pull_wanted) return true;
+  return prev->sched_class->rank >= rt_sched_class.rank && !prev->rt.on_list && r->rt.best() > prev->prio;
+}
+
+// r's lock is held, and dropped for moments. Called before r picks, so that what comes is considered.
 void rt_pull(rq* r) {
+  r->rt_pull_wanted = false;
   if (r->rt_bandwidth.throttled || !r->online || r->dl.nr_running) return;
   unsigned long others = READ_ONCE(sched_state->rt_overloaded) & ~(1ul << r->cpu);
   for (; others; others &= others - 1) {
     rq* from = cpu_rq(static_cast<unsigned>(__builtin_ctzl(others)));
     double_lock_rq(r, from);
-    task_struct* p = first_waiting(from, r->rt.best(), [r](task_struct* t) { return is_cpu_allowed(t, r->cpu); });
-    if (p) pull_task(from, p, r);
+    task_struct* p = first_pushable(from, r->rt.best(), [r](const task_struct* t) {
+      return !t->migration_disabled && is_cpu_allowed(t, r->cpu);
+    });
+    if (p && p->prio >= from->curr->prio) pull_task(from, p, r);  // else it is about to preempt there
     raw_spin_unlock(&from->lock);
   }
-}
-
-// Somebody waits on r behind a more urgent task: the CPU with the least urgent work is told to look. No rq lock held,
-// interrupts off.
-void rt_kick(rq* r) {
-  if (single_cpu()) return;
-  int prio = MAX_RT_PRIO;
-  unsigned long allowed = 0;
-  raw_spin_lock(&r->lock);
-  if (task_struct* p = first_waiting(r, MAX_RT_PRIO, [](task_struct* t) { return t->nr_cpus_allowed > 1; })) {
-    prio = p->prio;
-    allowed = READ_ONCE(p->cpus_ptr->bits[0]) & READ_ONCE(cpu_active_mask->bits[0]) & ~(1ul << r->cpu);
-  }
-  raw_spin_unlock(&r->lock);
-  unsigned target = NR_CPUS;
-  for (; allowed; allowed &= allowed - 1) {
-    auto cpu = static_cast<unsigned>(__builtin_ctzl(allowed));
-    if (int there = running_prio(cpu); there > prio) {
-      prio = there;
-      target = cpu;
-    }
-  }
-  if (target < NR_CPUS) resched_cpu(target);
 }

@@ -10,6 +10,7 @@ struct rt_rq {
   u64 active[2]{};                     // bit per priority, 0 best
   list_head queue[MAX_RT_PRIO];
   unsigned nr_running = 0, rr_nr_running = 0;
+  unsigned nr_migratory = 0;           // those that may run elsewhere too; kept by rt.cc
 
   rt_rq() {
     for (list_head& q : queue) INIT_LIST_HEAD(&q);

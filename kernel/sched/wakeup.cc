@@ -129,7 +129,7 @@ noinline void update_avg_idle(rq* r) {
 bool urgent_waits(const rq* r) { return r->rt.nr_running > 1 || r->dl.nr_running > 1; }
 void kick_for_urgent(rq* r) {
   dl_kick(r);
-  rt_kick(r);
+  push_rt_tasks(r);
 }
 
 // pi_lock held.

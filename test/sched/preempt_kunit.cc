@@ -115,7 +115,7 @@ void what_the_count_tells_in_interrupts(kunit* test) {
   hrtimer_init(&t.hard, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
   t.hard.function = [](hrtimer* h) {
     auto* t = container_of(h, InTimer, hard);
-    t->hard_count = static_cast<unsigned>(preempt_count()) & ~0xffu;
+    t->hard_count = static_cast<unsigned>(preempt_count()) & 0xf0000;  // it may have come during a softirq
     t->hardirq = in_hardirq();
     t->task_there = in_task();
     return HRTIMER_NORESTART;
