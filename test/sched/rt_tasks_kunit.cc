@@ -360,6 +360,13 @@ void wakes_where_there_is_room(kunit* test) {
   let_run(2);
   KUNIT_EXPECT_TRUE(test, set_cpus_allowed_ptr(s.task, &kFirstTwo).has_value());
   KUNIT_EXPECT_EQ(test, task_cpu(s.task), 0u);
+  preempt_disable();
+  const unsigned woken = rt_sched_class.select_task_rq(s.task, 0, WF_TTWU), otherwise = rt_sched_class.select_task_rq(s.task, 0, 0);
+  const unsigned there = rt_sched_class.select_task_rq(s.task, 1, WF_TTWU);  // nothing urgent runs there
+  preempt_enable();
+  KUNIT_EXPECT_EQ(test, woken, 1u);
+  KUNIT_EXPECT_EQ(test, otherwise, 0u);
+  KUNIT_EXPECT_EQ(test, there, 1u);
   s.go_on();
   KUNIT_EXPECT_EQ(test, task_cpu(s.task), 1u);
   KUNIT_EXPECT_EQ(test, who_ran(4, pinned, s), 3u);

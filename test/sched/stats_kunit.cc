@@ -115,6 +115,7 @@ void the_three_figures_of_a_task(kunit* test) {
   KUNIT_EXPECT_GE(test, READ_ONCE(cpu_rq(0)->run_delay) - of_cpu, 3 * kMs);
   KUNIT_EXPECT_GT(test, sched_info_pcount(t.task), before);
   KUNIT_EXPECT_EQ(test, sched_info_pcount(t.task), u64{t.task->nvcsw + t.task->nivcsw});  // it is off its CPU
+  KUNIT_EXPECT_EQ(test, sched_info_pcount(current), u64{current->nvcsw + current->nivcsw + 1});
   char path[40], want[80];
   snprintf(path, sizeof(path), "/proc/%d/schedstat", t.task->pid);
   snprintf(want, sizeof(want), "%llu %llu %llu\n", t.task->se.sum_exec_runtime, t.task->run_delay, sched_info_pcount(t.task));
