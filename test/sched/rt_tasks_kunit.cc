@@ -453,7 +453,21 @@ void an_equal_makes_room_if_it_can(kunit* test) {
 
 // ---- Deadline -----------------------------------------------------------------------------------------------------------------
 
-// spec 32 D-8: entering the class is a first instance. spec 32 D-21: ticks account it. spec 32 D-23: throttled, it counts nowhere
+// spec 32 D-8: who enters the class while it runs begins its first instance then
+void a_first_instance(kunit* test) {
+  constexpr u64 kRuntime = 50'000'000, kPeriod = 1'000'000'000;
+  const u64 before = arch::clock_ns();
+  KUNIT_ASSERT_TRUE(test, set(current, {.policy = SCHED_DEADLINE, .runtime = kRuntime, .deadline = kPeriod, .period = kPeriod}));
+  const u64 deadline = current->dl.deadline, after = arch::clock_ns();
+  const s64 left = current->dl.runtime;
+  KUNIT_EXPECT_TRUE(test, set(current, {}));
+  KUNIT_EXPECT_GE(test, deadline, before + kPeriod - kPeriod / 10);  // by the run queue's clock, which lags
+  KUNIT_EXPECT_LE(test, deadline, after + kPeriod);
+  KUNIT_EXPECT_GT(test, left, s64{0});
+  KUNIT_EXPECT_LE(test, left, static_cast<s64>(kRuntime));
+}
+
+// spec 32 D-21: ticks account it. spec 32 D-23: throttled, it counts nowhere
 void a_deadline_task_in_the_counts(kunit* test) {
   Observer o(test);
   KUNIT_EXPECT_TRUE(test, set_sched_rt_limits({1'000'000, 950'000}).has_value());
@@ -503,7 +517,7 @@ kunit_case cases[] = {
     KUNIT_CASE(sched_idle_is_above_idle), KUNIT_CASE(with_inheritance), KUNIT_CASE(without_inheritance),
     KUNIT_CASE(overloaded_if_one_could_go), KUNIT_CASE(the_lowest_cpu), KUNIT_CASE(wakes_where_there_is_room),
     KUNIT_CASE(the_displaced_one_is_pushed), KUNIT_CASE(the_two_most_urgent_run), KUNIT_CASE(an_equal_makes_room_if_it_can),
-    KUNIT_CASE(a_deadline_task_in_the_counts), KUNIT_CASE(a_later_cpu), {},
+    KUNIT_CASE(a_first_instance), KUNIT_CASE(a_deadline_task_in_the_counts), KUNIT_CASE(a_later_cpu), {},
 };
 kunit_suite suite = {.name = "rt_tasks", .test_cases = cases};
 }  // namespace
