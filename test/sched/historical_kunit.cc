@@ -98,6 +98,49 @@ void o1_hogs_share_by_slices(kunit* test) {
   if (sim.running) sim.sleep();
 }
 
+// spec 32 H-2: a woken task goes to the active array and preempts a less urgent one, not an equal
+void o1_wakeup(kunit* test) {
+  auto& q = *new (kunit_kzalloc(test, sizeof(o1::Queue), GFP_KERNEL)) o1::Queue;
+  o1::Task runs, woken;
+  runs.prio = 120;
+  woken.sleep_avg = 500 * kMs;
+  q.add(woken, Added::Woken, kMs);
+  KUNIT_EXPECT_EQ(test, woken.where, q.active);
+  KUNIT_EXPECT_EQ(test, q.arrays[q.active].count, 1u);
+  KUNIT_EXPECT_EQ(test, woken.prio, 120);
+  KUNIT_EXPECT_FALSE(test, q.preempts(woken, runs));
+  runs.prio = 121;
+  KUNIT_EXPECT_TRUE(test, q.preempts(woken, runs));
+  runs.prio = 119;
+  KUNIT_EXPECT_FALSE(test, q.preempts(woken, runs));
+  q.remove(woken, true, kMs);
+}
+
+// spec 32 H-9: an interactive task expires too, once the expired ones have waited a second each, or a better one is among them
+void o1_starvation(kunit* test) {
+  auto& q = *new (kunit_kzalloc(test, sizeof(o1::Queue), GFP_KERNEL)) o1::Queue;
+  o1::Task waits, t;
+  t.sleep_avg = 1000 * kMs;
+  q.expire(t, 10 * kMs, 1);
+  KUNIT_EXPECT_FALSE(test, t.to_expired);  // nobody waits
+  waits.to_expired = true;
+  waits.static_prio = 130;
+  q.add(waits, Added::Preempted, 10 * kMs);
+  q.expire(t, 10 * kMs + 2000 * kMs, 1);  // two are there: 2 s, and a tick
+  KUNIT_EXPECT_FALSE(test, t.to_expired);
+  q.expire(t, 10 * kMs + 2004 * kMs, 1);
+  KUNIT_EXPECT_TRUE(test, t.to_expired);
+  t.to_expired = false;
+  q.best_expired = 119;
+  q.expire(t, 20 * kMs, 1);
+  KUNIT_EXPECT_TRUE(test, t.to_expired);
+  t.to_expired = false;
+  q.best_expired = 120;
+  q.expire(t, 20 * kMs, 1);
+  KUNIT_EXPECT_FALSE(test, t.to_expired);
+  q.remove(waits, true, 20 * kMs);
+}
+
 // spec 32 H-4
 void o1_fork_halves_the_slice(kunit* test) {
   o1::Task parent, child;
@@ -153,7 +196,7 @@ void mlfq_basic_can_be_gamed(kunit* test) { hog_and_sleeper<mlfq::Variant::Basic
 
 static kunit_case cases[] = {
     KUNIT_CASE(o1_tables),           KUNIT_CASE(o1_sleep_earns_priority), KUNIT_CASE(o1_hogs_share_by_slices),
-    KUNIT_CASE(o1_fork_halves_the_slice), KUNIT_CASE(mlfq_refined_timeline), KUNIT_CASE(mlfq_basic_can_be_gamed),
+    KUNIT_CASE(o1_wakeup), KUNIT_CASE(o1_starvation), KUNIT_CASE(o1_fork_halves_the_slice), KUNIT_CASE(mlfq_refined_timeline), KUNIT_CASE(mlfq_basic_can_be_gamed),
     {},
 };
 static kunit_suite suite = {.name = "sched_historical", .test_cases = cases};

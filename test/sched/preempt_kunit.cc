@@ -9,6 +9,8 @@
 #include <linux/kthread.h>
 #include <linux/timer.h>
 
+#include <initializer_list>
+
 #include "kernel/sched/params.hh"
 #include "kernel/sched/preempt_mode.hh"
 
@@ -257,6 +259,27 @@ void the_end_of_an_interrupt_in_each_mode(kunit* test) {
   }
 }
 
+// spec 30 S-16: whoever is preempted stays runnable, whatever its state says
+void a_preempted_one_stays_runnable(kunit* test) {
+  Urgent u(test);
+  for (const PreemptMode m : {PreemptMode::Voluntary, PreemptMode::Full}) {
+    Mode mode(m);
+    const int before = u.seen();
+    u.wake();
+    set_current_state(TASK_UNINTERRUPTIBLE);
+    if (m == PreemptMode::Full) {
+      preempt_disable();
+      preempt_enable();
+    } else {
+      cond_resched();
+    }
+    const unsigned state = READ_ONCE(current->__state);  // nobody woke us
+    __set_current_state(TASK_RUNNING);
+    KUNIT_EXPECT_EQ(test, u.seen(), before + 1);
+    KUNIT_EXPECT_EQ(test, state, unsigned{TASK_UNINTERRUPTIBLE});
+  }
+}
+
 // spec 30 S-28: the mark is the thread's flag and, on its own CPU, the folded bit; a remote one is folded by the interrupt
 void the_mark_is_twofold(kunit* test) {
   Urgent u(test);
@@ -318,7 +341,7 @@ void the_tick_only_marks(kunit* test) {
 kunit_case cases[] = {
     KUNIT_CASE(what_the_count_tells), KUNIT_CASE(what_the_count_tells_in_interrupts), KUNIT_CASE(preempt_enable_in_each_mode),
     KUNIT_CASE(cond_resched_in_each_mode), KUNIT_CASE(might_sleep_in_each_mode), KUNIT_CASE(cond_resched_lock_in_each_mode),
-    KUNIT_CASE(the_end_of_an_interrupt_in_each_mode), KUNIT_CASE(the_mark_is_twofold),
+    KUNIT_CASE(the_end_of_an_interrupt_in_each_mode), KUNIT_CASE(a_preempted_one_stays_runnable), KUNIT_CASE(the_mark_is_twofold),
     KUNIT_CASE(no_switch_where_there_may_be_none), KUNIT_CASE(the_tick_only_marks), {},
 };
 kunit_suite suite = {.name = "preempt_modes", .test_cases = cases};

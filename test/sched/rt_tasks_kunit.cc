@@ -15,6 +15,7 @@
 #include "kernel/sched/dl.hh"
 #include "kernel/sched/knobs.hh"
 #include "kernel/sched/params.hh"
+#include "kernel/sync/guards.hh"
 
 namespace {
 
@@ -131,6 +132,37 @@ void the_running_one_stays_on_its_list(kunit* test) {
   KUNIT_EXPECT_TRUE(test, on_list && found);
   KUNIT_EXPECT_EQ(test, best, current->prio);
   KUNIT_EXPECT_GE(test, n, 1u);
+}
+
+// Who stands where on the list of FIFO `priority` of CPU 0: bit-wise by fours, the first lowest; 1 is s[0].
+template <size_t n>
+unsigned order(const Spinner (&s)[n], unsigned priority) {
+  IrqSpinGuard guard(cpu_rq(0)->lock);
+  unsigned found = 0, shift = 0;
+  sched_rt_entity* e;
+  list_for_each_entry(e, &cpu_rq(0)->rt.queue[MAX_RT_PRIO - 1 - priority], run_list)
+    for (unsigned i = 0; i < n; i++)
+      if (&s[i].task->rt == e) found |= (i + 1) << shift, shift += 4;
+  return found;
+}
+
+// spec 30 S-57: raised goes to the tail of the new list, lowered to the head, the same stays
+void where_a_change_puts_it(kunit* test) {
+  Observer o(test);
+  Spinner s[4];
+  create(test, s[0], s[1], s[2], s[3]);
+  s[0].start(test, fifo(20), only(0));
+  s[1].start(test, fifo(20), only(0));
+  s[2].start(test, fifo(10), only(0));
+  s[3].start(test, fifo(30), only(0));
+  KUNIT_EXPECT_EQ(test, order(s, 20), 0x21u);
+  KUNIT_EXPECT_TRUE(test, set(s[2].task, fifo(20)));
+  KUNIT_EXPECT_EQ(test, order(s, 20), 0x321u);
+  KUNIT_EXPECT_TRUE(test, set(s[3].task, fifo(20)));
+  KUNIT_EXPECT_EQ(test, order(s, 20), 0x3214u);
+  KUNIT_EXPECT_TRUE(test, set(s[0].task, {.policy = SCHED_RR, .rt_priority = 20}));
+  KUNIT_EXPECT_EQ(test, order(s, 20), 0x3214u);
+  end(s[0], s[1], s[2], s[3]);
 }
 
 // spec 32: ticks account the time of one that never gives way, its share of the period, and the round robin's slice
@@ -513,7 +545,7 @@ void a_later_cpu(kunit* test) {
 }
 
 kunit_case cases[] = {
-    KUNIT_CASE(the_running_one_stays_on_its_list), KUNIT_CASE(ticks_account), KUNIT_CASE(throttled_for_the_others),
+    KUNIT_CASE(the_running_one_stays_on_its_list), KUNIT_CASE(where_a_change_puts_it), KUNIT_CASE(ticks_account), KUNIT_CASE(throttled_for_the_others),
     KUNIT_CASE(sched_idle_is_above_idle), KUNIT_CASE(with_inheritance), KUNIT_CASE(without_inheritance),
     KUNIT_CASE(overloaded_if_one_could_go), KUNIT_CASE(the_lowest_cpu), KUNIT_CASE(wakes_where_there_is_room),
     KUNIT_CASE(the_displaced_one_is_pushed), KUNIT_CASE(the_two_most_urgent_run), KUNIT_CASE(an_equal_makes_room_if_it_can),

@@ -335,6 +335,36 @@ void a_tasks_file_with_statistics(kunit* test) {
   t.end();
 }
 
+// spec 30 S-80: three averages with two digits, who runs of how many, the last number given out
+void the_file_of_the_load(kunit* test) {
+  auto* file = ::new (room()) FileText(test, "/proc/loadavg");
+  const char* at = file->text;
+  unsigned long shown[3], load[3];
+  get_avenrun(load, 10, 0);
+  char* end = nullptr;
+  for (int i = 0; i < 3; i++) {
+    const unsigned long whole = simple_strtoull(at, &end, 10);
+    KUNIT_ASSERT_EQ(test, *end, '.');
+    const char* digits = end + 1;
+    const unsigned long hundredths = simple_strtoull(digits, &end, 10);
+    KUNIT_EXPECT_EQ(test, end - digits, 2l);
+    KUNIT_ASSERT_EQ(test, *end, ' ');
+    at = end + 1;
+    shown[i] = whole * 100 + hundredths;
+  }
+  for (int i = 0; i < 3; i++)
+    KUNIT_EXPECT_LE(test, shown[i] > (load[i] * 100 >> 11) ? shown[i] - (load[i] * 100 >> 11) : 0ul, 10ul);
+  const unsigned long running = simple_strtoull(at, &end, 10);
+  KUNIT_EXPECT_GE(test, running, 1ul);  // the reader
+  KUNIT_ASSERT_EQ(test, *end, '/');
+  const unsigned long threads = simple_strtoull(end + 1, &end, 10);
+  KUNIT_EXPECT_GE(test, threads, running);
+  KUNIT_ASSERT_EQ(test, *end, ' ');
+  const unsigned long last = simple_strtoull(end + 1, &end, 10);
+  KUNIT_EXPECT_GE(test, last, static_cast<unsigned long>(current->pid));
+  KUNIT_EXPECT_STREQ(test, static_cast<const char*>(end), "\n");
+}
+
 // spec 30 section 15.1: the events, and the delays that they tell
 struct Seen {
   trace_export e;
@@ -389,7 +419,7 @@ kunit_case cases[] = {
     KUNIT_CASE(the_three_figures_of_a_task), KUNIT_CASE(sleep_is_no_delay), KUNIT_CASE(sleep_block_and_iowait),
     KUNIT_CASE(waiting_is_counted), KUNIT_CASE(wakeups_are_counted), KUNIT_CASE(off_counts_nothing),
     KUNIT_CASE(the_file_of_the_cpus), KUNIT_CASE(idle_time_is_no_cpu_time), KUNIT_CASE(a_tasks_file_with_statistics),
-    KUNIT_CASE(the_events_tell_the_delays), {},
+    KUNIT_CASE(the_file_of_the_load), KUNIT_CASE(the_events_tell_the_delays), {},
 };
 kunit_suite suite = {.name = "sched_stats", .test_cases = cases};
 }  // namespace
