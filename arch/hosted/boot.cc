@@ -197,8 +197,12 @@ HOSTED_ENGINE void report_task(const task_struct* t) {
 // Every CPU stands still. Reads the task list without locks: nobody is there to change it.
 HOSTED_ENGINE void report_all_tasks() {
   sched_check::print_findings();
-  for (unsigned i = 0; i < engine.nr_cpus; i++)
-    if (engine.cpus[i].online) report_task(engine.cpus[i].block.current_task);
+  for (unsigned i = 0; i < engine.nr_cpus; i++) {
+    const Cpu& c = engine.cpus[i];
+    if (!c.online) continue;
+    printk(KERN_DEFAULT "cpu %u: pending %#x irqs %d timer at %lld ns\n", i, c.pending, c.irqs_on, static_cast<long long>(c.deadline));
+    report_task(c.block.current_task);
+  }
   task_struct *p, *t;
   for_each_process_thread(p, t) {
     if (!cpu_running(t)) report_task(t);

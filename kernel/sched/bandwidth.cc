@@ -193,16 +193,16 @@ void distribute(CfsBandwidth* b) {
   }
 }
 
-// True: the timer is to go on.
+// True: the timer is to go on. Else it is noted as stopped in the same breath: who throttles afterwards starts it again.
 bool period_over(CfsBandwidth* b, u64 overruns) {
   {
     SpinGuard guard(b->lock);
     BandwidthPool& pool = b->pool;
-    if (pool.quota == kNoQuota) return false;
+    if (pool.quota == kNoQuota) return b->period_active = false;
     const bool throttled = !list_empty(&b->throttled);
     pool.nr_periods += overruns;
     pool.refill();
-    if (pool.idle && !throttled) return false;
+    if (pool.idle && !throttled) return b->period_active = false;
     if (!throttled) {
       pool.idle = true;
       return true;
@@ -229,12 +229,8 @@ enum hrtimer_restart period_timer_fires(hrtimer* t) {
   for (int rounds = 1;; rounds++) {
     const u64 overruns = hrtimer_forward_now(t, static_cast<ktime_t>(READ_ONCE(b->pool.period)));
     if (!overruns) return HRTIMER_RESTART;
-    const bool go_on = period_over(b, overruns);
+    if (!period_over(b, overruns)) return HRTIMER_NORESTART;
     SpinGuard guard(b->lock);
-    if (!go_on) {
-      b->period_active = false;
-      return HRTIMER_NORESTART;
-    }
     if (rounds == 4) stretch(b->pool);
   }
 }
