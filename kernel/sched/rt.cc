@@ -43,6 +43,12 @@ __cold void throttle(rq* r) {
   }
   hrtimer_start(&r->rt_period_timer, static_cast<ktime_t>(r->rt_bandwidth.next_period()), HRTIMER_MODE_ABS_PINNED_HARD);
 }
+
+// A tick may come before the period's timer: what ended meanwhile is settled first, with the counts of the queue.
+void charge(rq* r, u64 ns) {
+  if (r->rt_bandwidth.replenish(r->clock)) unthrottle(r);
+  if (r->rt_bandwidth.charge(ns)) throttle(r);
+}
 }  // namespace
 
 // Its budget is nobody's; whatever waits for it goes to other CPUs, and has theirs.
@@ -55,7 +61,7 @@ void rt_rq_offline(rq* r) {
 }
 
 void rt_charge(rq* r, u64 ns) {
-  if (r->rt_bandwidth.active && r->rt_bandwidth.charge(ns, r->clock)) throttle(r);
+  if (r->rt_bandwidth.active) charge(r, ns);
 }
 
 namespace {
@@ -70,7 +76,7 @@ void update_curr_rt(rq* r) {
   p->se.sum_exec_runtime += d;
   schedstat_ran(p, d);
   pelt::update_busy(r->avg_rt, r->clock, true);
-  if (r->rt_bandwidth.charge(d, r->clock)) throttle(r);
+  charge(r, d);
 }
 
 //

@@ -27,10 +27,9 @@ struct RtBandwidth {
     throttled = false;
     return true;
   }
-  // d ns were used. True: this exceeded the limit.
-  bool charge(u64 d, u64 now) {
+  // d ns were used; periods that ended have been replenished before. True: this exceeded the limit.
+  bool charge(u64 d) {
     if (runtime >= period) return false;
-    replenish(now);
     used += d;
     if (throttled || used <= runtime) return false;
     if (!runtime) {

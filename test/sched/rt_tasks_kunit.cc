@@ -229,6 +229,31 @@ void throttled_for_the_others(kunit* test) {
   (void)set_cpus_allowed_ptr(current, &before);
 }
 
+// spec 32 R-13: who ran meanwhile, a deadline task say, settles a period that has ended; the queue's tasks count again at once
+void a_period_ends_before_its_timer(kunit* test) {
+  const cpumask_t before = current->cpus_mask, zero = only(0);
+  KUNIT_EXPECT_TRUE(test, set_cpus_allowed_ptr(current, &zero).has_value());
+  Spinner hog;
+  create(test, hog);
+  hog.start(test, fifo(99), zero);
+  bool met = false;
+  for (const u64 start = arch::clock_ns(); !met && arch::clock_ns() - start < 2'500'000'000ull; udelay(200)) {
+    IrqGuard off;
+    rq* r = this_rq();
+    SpinGuard guard(r->lock);
+    if (!r->rt_bandwidth.throttled) continue;
+    met = true;
+    while (arch::clock_ns() <= r->rt_bandwidth.next_period()) cpu_relax();
+    update_rq_clock(r);
+    rt_charge(r, 1);
+    KUNIT_EXPECT_FALSE(test, r->rt_bandwidth.throttled);
+    KUNIT_EXPECT_EQ(test, r->nr_running, r->cfs.h_nr_running + r->rt.nr_running + r->dl.nr_running);
+  }
+  KUNIT_EXPECT_TRUE(test, met);
+  end(hog);
+  (void)set_cpus_allowed_ptr(current, &before);
+}
+
 // spec 32 R-32: SCHED_IDLE has the CPU whenever nobody else wants it, and before the idle task
 void sched_idle_is_above_idle(kunit* test) {
   Observer o(test);
@@ -545,7 +570,7 @@ void a_later_cpu(kunit* test) {
 }
 
 kunit_case cases[] = {
-    KUNIT_CASE(the_running_one_stays_on_its_list), KUNIT_CASE(where_a_change_puts_it), KUNIT_CASE(ticks_account), KUNIT_CASE(throttled_for_the_others),
+    KUNIT_CASE(the_running_one_stays_on_its_list), KUNIT_CASE(where_a_change_puts_it), KUNIT_CASE(ticks_account), KUNIT_CASE(throttled_for_the_others), KUNIT_CASE(a_period_ends_before_its_timer),
     KUNIT_CASE(sched_idle_is_above_idle), KUNIT_CASE(with_inheritance), KUNIT_CASE(without_inheritance),
     KUNIT_CASE(overloaded_if_one_could_go), KUNIT_CASE(the_lowest_cpu), KUNIT_CASE(wakes_where_there_is_room),
     KUNIT_CASE(the_displaced_one_is_pushed), KUNIT_CASE(the_two_most_urgent_run), KUNIT_CASE(an_equal_makes_room_if_it_can),
