@@ -83,31 +83,31 @@ int stopper_main(void* arg) {
 
 // ---- Several CPUs at a time -----------------------------------------------------------------------------------------
 
-enum class Step : unsigned char { Gather, DisableIrqs, Run, Exit };
+enum Step : unsigned char { kGather, kDisableIrqs, kRun, kExit };
 struct Together {
   cpu_stop_fn_t fn;
   void* data;
   unsigned long active;  // CPUs that call fn
   unsigned n;
   unsigned left;  // CPUs that have not done the current step; atomic
-  Step step;      // atomic; advanced by the last CPU to have done it
+  unsigned char step;  // a Step, atomic; advanced by the last CPU to have done it
 };
 
 void advance(Together& t, Step done) {
   if (__atomic_sub_fetch(&t.left, 1, __ATOMIC_ACQ_REL)) return;
   __atomic_store_n(&t.left, t.n, __ATOMIC_RELAXED);
-  __atomic_store_n(&t.step, static_cast<Step>(static_cast<unsigned char>(done) + 1), __ATOMIC_RELEASE);
+  __atomic_store_n(&t.step, static_cast<unsigned char>(done + 1), __ATOMIC_RELEASE);
 }
 
 int stop_together(void* arg) {
   Together& t = *static_cast<Together*>(arg);
   const bool active = t.active >> smp_processor_id() & 1;
   int ret = 0;
-  for (Step mine = Step::Gather; mine != Step::Exit;) {
-    if (mine == Step::DisableIrqs) arch::irq_disable();
-    if (mine == Step::Run && active) ret = t.fn(t.data);
+  for (Step mine = kGather; mine != kExit;) {
+    if (mine == kDisableIrqs) arch::irq_disable();
+    if (mine == kRun && active) ret = t.fn(t.data);
     advance(t, mine);
-    mine = static_cast<Step>(static_cast<unsigned char>(mine) + 1);
+    mine = static_cast<Step>(mine + 1);
     while (__atomic_load_n(&t.step, __ATOMIC_ACQUIRE) < mine) arch::cpu_relax();
   }
   arch::irq_enable();
@@ -137,7 +137,7 @@ int run_together(unsigned long cpus, Together& t, cpu_stop_work* works) {
 
 Together together(cpu_stop_fn_t fn, void* data, unsigned long active, unsigned long cpus) {
   const auto n = static_cast<unsigned>(__builtin_popcountl(cpus));
-  return {.fn = fn, .data = data, .active = active, .n = n, .left = n, .step = Step::Gather};
+  return {.fn = fn, .data = data, .active = active, .n = n, .left = n, .step = kGather};
 }
 
 }  // namespace

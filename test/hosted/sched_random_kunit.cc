@@ -293,11 +293,11 @@ kunit_suite one = {.name = "sched_random_1", .test_cases = small_cases, .world =
 kunit_suite two = {.name = "sched_random_2", .test_cases = small_cases, .world = {.cpus = 2, .memory_mb = 64, .seeds = 4}};
 kunit_suite three = {.name = "sched_random_3", .test_cases = small_cases, .world = {.cpus = 3, .memory_mb = 64, .seeds = 2}};
 kunit_suite four = {.name = "sched_random_4", .test_cases = small_cases, .world = {.cpus = 4, .memory_mb = 64, .seeds = 4}};
-kunit_suite eight = {.name = "sched_random_8", .test_cases = small_cases, .world = {.cpus = 8, .memory_mb = 64, .cmdline = "topology=2x2x2", .seeds = 2}};
-kunit_suite sixteen = {.name = "sched_random_16", .test_cases = small_cases, .world = {.cpus = 16, .memory_mb = 64, .cmdline = "topology=4x4", .seeds = 1}};
+kunit_suite eight = {.name = "sched_random_8", .test_cases = small_cases, .world = {.cpus = 8, .memory_mb = 256, .cmdline = "topology=2x2x2", .seeds = 2}};
+kunit_suite sixteen = {.name = "sched_random_16", .test_cases = small_cases, .world = {.cpus = 16, .memory_mb = 512, .cmdline = "topology=4x4", .seeds = 1}};
 kunit_case large_cases[] = {KUNIT_CASE(everything_at_once), {}};
-kunit_suite many = {.name = "sched_random_32", .test_cases = large_cases, .world = {.cpus = 32, .memory_mb = 64, .cmdline = "topology=2x8x2", .seeds = 1}};
-kunit_suite most = {.name = "sched_random_64", .test_cases = large_cases, .world = {.cpus = 64, .memory_mb = 128, .cmdline = "topology=4x8x2", .seeds = 1}};
+kunit_suite many = {.name = "sched_random_32", .test_cases = large_cases, .world = {.cpus = 32, .memory_mb = 512, .cmdline = "topology=2x8x2", .seeds = 1}};
+kunit_suite most = {.name = "sched_random_64", .test_cases = large_cases, .world = {.cpus = 64, .memory_mb = 1024, .cmdline = "topology=4x8x2", .seeds = 1}};
 
 }  // namespace
 
