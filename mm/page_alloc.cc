@@ -188,12 +188,13 @@ page* alloc_short(gfp_t gfp, unsigned order) {
 
 // ---- Handing out and taking back ------------------------------------------------------------------------------------
 
+// Whole accesses: is_free_block() looks at the flags of a neighbour that is not its own.
 void make_compound(page* head, unsigned order) {
-  head->flags = BIT(PG_head) | static_cast<unsigned long>(order) << PG_order_shift;
+  WRITE_ONCE(head->flags, BIT(PG_head) | static_cast<unsigned long>(order) << PG_order_shift);
   for (unsigned long i = 0; i < 1ul << order; i++) head[i].head = head;
 }
 void unmake_compound(page* head, unsigned order) {
-  head->flags &= ~(BIT(PG_head) | 0xfful << PG_order_shift);
+  WRITE_ONCE(head->flags, head->flags & ~(BIT(PG_head) | 0xfful << PG_order_shift));
   for (unsigned long i = 0; i < 1ul << order; i++) head[i].head = nullptr;
 }
 

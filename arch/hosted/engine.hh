@@ -41,7 +41,7 @@ struct Cpu {
   unsigned reaching;  // looks at user memory through its page tables; odd: it does
   unsigned go;        // enum Go: what its host thread is to do
   char own_order, ipi_order;  // ThreadSanitizer's handles: this CPU's program order; sent interrupts
-  bool waits() const { return idle || burning; }
+  HOSTED_ENGINE bool waits() const { return idle || burning; }
 };
 
 struct Engine {

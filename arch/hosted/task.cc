@@ -113,7 +113,7 @@ void kernel_stack_gone(void* stack) {
   if (__asan_unpoison_memory_region) __asan_unpoison_memory_region(stack, THREAD_SIZE);
 }
 
-Result<void> start_cpu(unsigned cpu, task_struct* idle) {
+HOSTED_ENGINE Result<void> start_cpu(unsigned cpu, task_struct* idle) {
   if (!cpu_startup) return fail(ENOSYS);
   hosted::Cpu& c = engine.cpus[cpu];
   if (engine.parallel) hosted::parallel::wait_until_parked(c);

@@ -185,7 +185,7 @@ bool newidle_balance(rq* r) {
 }
 
 void balance_tick(rq* r) {
-  if (!r->online) return;
+  if (!READ_ONCE(r->online)) return;
   age_idle_cpus();
   if (single_cpu() || !READ_ONCE(r->dom)) return;
   if (time_after_eq(jiffies, READ_ONCE(r->next_balance))) raise_softirq_irqoff(SCHED_SOFTIRQ);

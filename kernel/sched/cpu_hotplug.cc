@@ -43,7 +43,7 @@ void set_rq_online(unsigned cpu, bool online) {
   rq* r = cpu_rq(cpu);
   IrqSpinGuard guard(r->lock);
   update_rq_clock(r);
-  r->online = online;
+  WRITE_ONCE(r->online, online);  // ticks look at it without the lock
   update_cpupri(r);
   if (!online) rt_rq_offline(r);
   set_cfs_bandwidth_online(r, online);

@@ -561,8 +561,10 @@ void a_directed_yield(kunit* test) {
   KUNIT_ASSERT_TRUE(test, __sched_setscheduler(t[1], {}, SchedCaller::Kernel).has_value());
   KUNIT_EXPECT_EQ(test, y.n, 0u);
   forget_resched();
+  local_irq_disable();  // a tick in between would let the other one run
   preempt_enable_no_resched();
   KUNIT_EXPECT_EQ(test, yield_to(t[1], false), 1);  // before the one who has waited longer
+  local_irq_enable();
   msleep(5);
   KUNIT_EXPECT_STREQ(test, y.order, "ba");
   for (auto* p : t) wait_dead(p);
