@@ -13,6 +13,7 @@
 #include "kernel/sched/stats.hh"
 #include "kernel/sched/task_group.hh"
 #include "kernel/trace/trace.hh"
+#include "lib/chain.hh"
 
 // S-51. A kernel thread that is no CPU's own does not stay on one that is going.
 bool is_cpu_allowed(const task_struct* p, unsigned cpu) {
@@ -203,17 +204,6 @@ int wake_locked(task_struct* p, unsigned state, int wake_flags) {
 }  // namespace
 
 namespace {
-
-list_head* reversed(list_head* first) {
-  list_head* in_order = nullptr;
-  while (first) {
-    list_head* next = first->next;
-    first->next = in_order;
-    in_order = first;
-    first = next;
-  }
-  return in_order;
-}
 
 // r locked; dropped if p's affinity changed while it was on the list.
 noinline void take_in(rq* r, task_struct* p) {

@@ -4,6 +4,7 @@
 #include <linux/task_work.h>
 
 #include "kernel/signal/signal.hh"
+#include "lib/chain.hh"
 
 namespace {
 
@@ -11,17 +12,6 @@ namespace {
 constinit callback_head work_exited{};
 
 // Oldest first, as the files closed first are to be released first.
-callback_head* reversed(callback_head* w) {
-  callback_head* out = nullptr;
-  while (w) {
-    callback_head* next = w->next;
-    w->next = out;
-    out = w;
-    w = next;
-  }
-  return out;
-}
-
 void run_all(callback_head* w) {
   for (w = reversed(w); w;) {
     callback_head* next = w->next;
