@@ -46,6 +46,12 @@ void post(Run& run, unsigned sleeper) {
   wake_up_process(run.task(sleeper));
 }
 
+// Once the first task has said that it listens.
+constexpr Part signal_once_it_says = [](Run& r) {
+  while (!READ_ONCE(r.word)) cpu_relax();
+  send_sig(SIGUSR1, r.task(0), 1);
+};
+
 // Kernel threads ignore signals unless they ask for them.
 void listen_to_signals() {
   unsigned long flags;
@@ -141,10 +147,7 @@ void a_late_state_against_a_signal(Run& run) {
        schedule();
        r.check(signal_pending(current), "the signal ended it");
        flush_signals(current);
-     }).on(2, [](Run& r) {
-    while (!READ_ONCE(r.word)) cpu_relax();
-    send_sig(SIGUSR1, r.task(0), 1);
-  }).go_and_wait();
+     }).on(2, signal_once_it_says).go_and_wait();
 }
 
 // spec 30 S-41: woken from a sleep, it announces another, while a second waker is between its look at the state and that at on_rq
@@ -427,10 +430,7 @@ void signal_against_sleep(Run& run) {
        long ret = wait_event_interruptible(r.wq, READ_ONCE(r.word2) == 1);
        r.check(ret == -ERESTARTSYS, "the signal ended it");
        flush_signals(current);
-     }).on(2, [](Run& r) {
-    while (!READ_ONCE(r.word)) cpu_relax();
-    send_sig(SIGUSR1, r.task(0), 1);
-  }).go_and_wait();
+     }).on(2, signal_once_it_says).go_and_wait();
 }
 
 void signal_against_wake(Run& run) {
