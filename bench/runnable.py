@@ -8,23 +8,20 @@ be if the cost grows as the logarithm of their number."""
 import argparse
 import itertools
 import math
-import pathlib
 import re
 import subprocess
 import sys
 import tempfile
 import threading
 
-HERE = pathlib.Path(__file__).resolve().parent
-TOOLS = HERE.parent / "tools"
+import guest_boot
+
 LINE = re.compile(r"runnable: (\d+) tasks, ([0-9.]+) instructions")
 
 
 def boot(args: argparse.Namespace, initramfs: str) -> str:
-    command = ["qemu-system-x86_64", "-accel", "tcg", "-icount", "shift=0,sleep=off", "-cpu", "max,la57=off,erms=off",
-               "-m", str(args.mem), "-nodefaults", "-display", "none", "-monitor", "none", "-no-reboot", "-serial", "stdio",
-               "-kernel", args.kernel, "-initrd", initramfs,
-               "-append", f"console=ttyS0 quiet panic=-1 rdinit=/init {args.append} -- {' '.join(map(str, args.tasks))}"]
+    args.append += " quiet"
+    command = guest_boot.qemu_command(args, initramfs, *args.tasks)
     text = ""
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace") as qemu:
         killer = threading.Timer(args.timeout, qemu.kill)
@@ -42,20 +39,12 @@ def boot(args: argparse.Namespace, initramfs: str) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kernel", required=True)
-    parser.add_argument("--mem", type=int, default=4096)
+    parser = guest_boot.parser(__doc__)
     parser.add_argument("--most", type=float, default=250)
-    parser.add_argument("--append", default="")
-    parser.add_argument("--timeout", type=float, default=590)
     parser.add_argument("tasks", type=int, nargs="*", default=[10, 100, 1000, 10000, 100000])
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as tmp:
-        program, initramfs = f"{tmp}/runnable", f"{tmp}/initramfs"
-        subprocess.run(["musl-gcc", "-static", "-O1", "-no-pie", "-Wl,--build-id=none", "-o", program, HERE / "runnable_guest.c"],
-                       check=True)
-        subprocess.run([sys.executable, "-B", str(TOOLS / "mkinitramfs.py"), "-o", initramfs, f"file:init={program}"], check=True)
-        text = boot(args, initramfs)
+        text = boot(args, guest_boot.make_initramfs(tmp, "runnable_guest.c"))
     costs = [(int(m[1]), float(m[2])) for m in LINE.finditer(text)]
     if "runnable: done" not in text or len(costs) != len(args.tasks):
         print(text[-4000:], file=sys.stderr)

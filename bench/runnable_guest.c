@@ -2,6 +2,7 @@
 // run queue and picks the next. Run as /init by runnable.py, with the numbers of tasks as arguments, rising.
 // SPDX-License-Identifier: Apache-2.0
 #define _GNU_SOURCE
+#define PROGRAM "runnable"
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -16,27 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "guest.h"
+
 // How often any of them came back from its yield. One CPU: a plain increment loses nothing.
 volatile long yields;
-
-static void die(const char *what) {
-  printf("runnable: FAILED %s: %s\n", what, strerror(errno));
-  if (getpid() == 1) reboot(RB_POWER_OFF);
-  exit(1);
-}
-
-// Under QEMU's -icount shift=0 a nanosecond of the guest's clock is an instruction.
-static long now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static void write_sysctl(const char *path, const char *value) {
-  int fd = open(path, O_WRONLY);
-  if (fd < 0 || write(fd, value, strlen(value)) < 0) die(path);
-  close(fd);
-}
 
 // A thread that yields for ever. It uses no stack, so all of them have the creator's.
 static void add_yielder(void) {

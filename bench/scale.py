@@ -5,21 +5,16 @@ usage: scale.py --kernel IMAGE [--mem MiB] [--threads N] [--processes N] [--most
 Exit status 0: it ran to its end, and fork among N processes costs at most PERCENT more than among 10."""
 # SPDX-License-Identifier: Apache-2.0
 import argparse
-import pathlib
 import re
 import subprocess
 import sys
 import tempfile
 
-HERE = pathlib.Path(__file__).resolve().parent
-TOOLS = HERE.parent / "tools"
+import guest_boot
 
 
 def boot(args: argparse.Namespace, initramfs: str) -> str:
-    command = ["qemu-system-x86_64", "-accel", "tcg", "-icount", "shift=0,sleep=off", "-cpu", "max,la57=off,erms=off",
-               "-m", str(args.mem), "-nodefaults", "-display", "none", "-monitor", "none", "-no-reboot", "-serial", "stdio",
-               "-kernel", args.kernel, "-initrd", initramfs,
-               "-append", f"console=ttyS0 panic=-1 rdinit=/init {args.append} -- {args.threads} {args.processes}"]
+    command = guest_boot.qemu_command(args, initramfs, args.threads, args.processes)
     try:
         return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=args.timeout, check=False,
                               text=True, errors="replace").stdout
@@ -28,21 +23,13 @@ def boot(args: argparse.Namespace, initramfs: str) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kernel", required=True)
-    parser.add_argument("--mem", type=int, default=4096)
+    parser = guest_boot.parser(__doc__)
     parser.add_argument("--threads", type=int, default=2000)
     parser.add_argument("--processes", type=int, default=30000)
     parser.add_argument("--most", type=float, default=20, help="percent that fork may be dearer among many")
-    parser.add_argument("--append", default="")
-    parser.add_argument("--timeout", type=float, default=590)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as tmp:
-        program, initramfs = f"{tmp}/scale", f"{tmp}/initramfs"
-        subprocess.run(["musl-gcc", "-static", "-O1", "-no-pie", "-Wl,--build-id=none", "-o", program, HERE / "scale_guest.c"],
-                       check=True)
-        subprocess.run([sys.executable, "-B", str(TOOLS / "mkinitramfs.py"), "-o", initramfs, f"file:init={program}"], check=True)
-        text = boot(args, initramfs)
+        text = boot(args, guest_boot.make_initramfs(tmp, "scale_guest.c"))
     lines = [line for line in text.replace("\r", "").split("\n") if line.startswith("scale:")]
     print("\n".join(lines))
     ratio = re.search(r"ratio ([0-9.]+)", text)

@@ -2,6 +2,7 @@
 // many. Run as /init by scale.py, with the sizes as arguments; also a plain Linux program.
 // SPDX-License-Identifier: Apache-2.0
 #define _GNU_SOURCE
+#define PROGRAM "scale"
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -19,24 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static void die(const char *what) {
-  printf("scale: FAILED %s: %s\n", what, strerror(errno));
-  if (getpid() == 1) reboot(RB_POWER_OFF);
-  exit(1);
-}
-
-// Under QEMU's -icount shift=0 a nanosecond of the guest's clock is an instruction.
-static long now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static void write_sysctl(const char *path, const char *value) {
-  int fd = open(path, O_WRONLY);
-  if (fd < 0 || write(fd, value, strlen(value)) < 0) die(path);
-  close(fd);
-}
+#include "guest.h"
 
 static unsigned long free_kib(void) {
   char text[4096] = "";
