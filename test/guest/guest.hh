@@ -311,6 +311,15 @@ bool has_namespace(int flag);
 
 constexpr int kCapKill = 5, kCapSetuid = 7, kCapSysPtrace = 19, kCapSysAdmin = 21, kCapSysResource = 24;
 
+// As the kernel takes it, without the C library's restorer and mask.
+struct KernelAction {
+  void (*handler)(int);
+  unsigned long flags;
+  void (*restorer)();
+  uint64_t mask;
+};
+inline long rt_sigaction(int sig, const KernelAction* act, KernelAction* old, size_t size = 8) { return sys(SYS_rt_sigaction, sig, act, old, size); }
+
 }  // namespace guest
 
 /// The kernel answers differently from some version on: this case is for those before it.
