@@ -42,7 +42,7 @@ constinit Late<Findings> findings;
 }  // namespace
 
 void begin() {
-  state.on = false;
+  state = {};
   if constexpr (!arch::kSelfChecks) return;
   std::string_view how;
   if (!boot_param("sched_check", &how)) return;

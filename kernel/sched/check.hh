@@ -15,9 +15,18 @@ enum class When : unsigned char {
   Tick, Wake, Change,
 };
 
+// A real-time task that waits, and a CPU that does something less urgent meanwhile (RT-passed-over).
+struct PassedOver {
+  const task_struct* task;
+  unsigned cpu;
+  u64 switches;  // of that CPU
+  u64 since;
+};
+
 struct State {
   bool on = false;
   bool exact = false;  // no time passes and no other CPU acts within an update: not so with sched_check=loose (the parallel engine)
+  PassedOver passed_over[NR_CPUS] = {};  // what the last check of each CPU saw; its rq lock
 };
 extern State state;
 

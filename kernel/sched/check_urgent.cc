@@ -29,6 +29,39 @@ void check_rt_bandwidth(const Where& w) {
   if (w.when == When::Switch && b.throttled) require(w, w.r->curr->sched_class != &rt_sched_class, "RT-throttled-does-not-run");
 }
 
+// A task that waits behind one at least as urgent, though another CPU, which it may use, does something less urgent: that is so for
+// moments, until it has been pushed or fetched. Seen twice, with no switch there in between, for longer than an interrupt takes.
+constexpr u64 kOnItsWay = 200'000;  // ns
+
+bool does_less(const rq* other, const task_struct* p) {
+  return other->online && !other->rt_bandwidth.throttled && !other->dl.nr_running && other->rt.best() > p->prio &&
+         READ_ONCE(other->curr)->prio > p->prio && !test_tsk_thread_flag(READ_ONCE(other->curr), TIF_NEED_RESCHED);
+}
+PassedOver who_is_passed_over(const rq* r) {
+  sched_rt_entity* e;
+  for (int prio = r->curr->prio < 0 ? 0 : r->curr->prio; prio < MAX_RT_PRIO; prio++)
+    list_for_each_entry(e, &r->rt.queue[prio], run_list) {
+      const task_struct* p = task_of_rt(e);
+      if (p == r->curr || task_on_cpu(p) || p->migration_disabled) continue;
+      unsigned cpu;
+      for_each_online_cpu(cpu)
+        if (cpu != r->cpu && is_cpu_allowed(p, cpu) && does_less(cpu_rq(cpu), p)) return {p, cpu, cpu_rq(cpu)->nr_switches, r->clock};
+    }
+  return {};
+}
+
+void check_passed_over(const Where& w) {
+  if (!state.exact || !(READ_ONCE(sched_state->rt_overloaded) >> w.r->cpu & 1) || w.in_schedule || w.r->rt_bandwidth.throttled) {
+    state.passed_over[w.r->cpu] = {};
+    return;
+  }
+  PassedOver& seen = state.passed_over[w.r->cpu];
+  const PassedOver now = who_is_passed_over(w.r);
+  const bool same = now.task && now.task == seen.task && now.cpu == seen.cpu && now.switches == seen.switches;
+  if (!same) seen = now;
+  require(w, w.r->clock - seen.since <= kOnItsWay || !same, "RT-passed-over", now.task ? now.task->pid : 0, now.cpu);
+}
+
 }  // namespace
 
 void check_rt(const Where& w) {
@@ -52,6 +85,7 @@ void check_rt(const Where& w) {
   if (!single_cpu() && w.r->online)
     require_equal(w, "RT-cpupri-level", sched_state->pri.level_of_cpu[w.r->cpu], cpupri::level_of(w.r->dl.nr_running ? -1 : q.best()));
   check_rt_bandwidth(w);
+  check_passed_over(w);
   const task_struct* curr = w.r->curr;
   if (w.when == When::Switch && curr->sched_class == &rt_sched_class) {
     require_equal(w, "RT-highest-runs", curr->prio, q.best());
