@@ -48,6 +48,8 @@ struct alignas(64) rq {
   dl_rq dl;
   u64 dl_earliest = 0;        // deadline of the first in dl, low bit set; 0: none. Read without the lock as a hint
   rt_rq rt;                   // while throttled its tasks are not counted in nr_running
+  bool push_busy = false;     // push_work is queued: the stopper pushes the one that ran (spec 32)
+  cpu_stop_work push_work;
   bool rt_pull_wanted = false;  // the running task became less urgent: look elsewhere before the next is picked
   RtBandwidth rt_bandwidth;
   hrtimer rt_period_timer;    // started when throttled: this CPU may have nothing else to wake it

@@ -3,6 +3,7 @@
 // itself (NO_RT_PUSH_IPI), and so does this.
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/sched/rq.hh"
+#include "kernel/sync/guards.hh"
 
 namespace {
 
@@ -21,8 +22,9 @@ task_struct* first_pushable(rq* r, int than, F&& suits) {
   }
   return nullptr;
 }
+// One that may not move keeps none of those after it from being pushed: who pulls has the one that runs moved for it.
 task_struct* first_pushable(rq* r) {
-  return first_pushable(r, MAX_RT_PRIO, [](const task_struct*) { return true; });
+  return first_pushable(r, MAX_RT_PRIO, [](const task_struct* p) { return !p->migration_disabled; });
 }
 bool overloaded(const rq* r) { return READ_ONCE(sched_state->rt_overloaded) >> r->cpu & 1; }
 
@@ -49,6 +51,12 @@ rq* find_lock_lowest_rq(rq* r, task_struct* p) {
   return nullptr;
 }
 
+void hand_over(rq* r, task_struct* p, rq* target) {
+  pull_task(r, p, target);
+  resched_curr(target);
+  raw_spin_unlock(&target->lock);
+}
+
 // True: try once more. r locked.
 bool push_rt_task(rq* r) {
   task_struct* p = overloaded(r) ? first_pushable(r) : nullptr;
@@ -57,14 +65,9 @@ bool push_rt_task(rq* r) {
       resched_curr(r);
       return false;
     }
-    if (p->migration_disabled) return false;
     get_task_struct(p);
     rq* target = find_lock_lowest_rq(r, p);
-    if (target) {
-      pull_task(r, p, target);
-      resched_curr(target);
-      raw_spin_unlock(&target->lock);
-    }
+    if (target) hand_over(r, p, target);
     task_struct* head = target ? nullptr : first_pushable(r);
     const bool again = target != nullptr;
     put_task_struct(p);
@@ -73,6 +76,67 @@ bool push_rt_task(rq* r) {
     p = head;
   }
   return false;
+}
+
+// ---- Pushing the one that runs, since the one that waits may not move -------------------------------------------------------
+
+// On the CPU that it ran on, and may by now wait on.
+int push_cpu_stop(void* arg) {
+  auto* p = static_cast<task_struct*>(arg);
+  rq* r = this_rq();
+  {
+    IrqSpinGuard settled(p->pi_lock);
+    SpinGuard guard(r->lock);
+    r->push_busy = false;
+    if (rq* target = still_fits(r, p, r) ? find_lock_lowest_rq(r, p) : nullptr) hand_over(r, p, target);
+  }
+  put_task_struct(p);
+  return 0;
+}
+
+// Who of `from` should leave it for another CPU, and may; null: nobody. from locked. The caller, once it has no lock, has the
+// stopper push it.
+task_struct* running_one_to_push(rq* from) {
+  task_struct* curr = from->curr;
+  if (from->push_busy || curr->sched_class != &rt_sched_class || curr->migration_disabled || !task_on_rq_queued(curr)) return nullptr;
+  const int cpu = find_lowest_rq(curr);
+  if (cpu < 0 || static_cast<unsigned>(cpu) == from->cpu) return nullptr;
+  from->push_busy = true;
+  return get_task_struct(curr);
+}
+void let_stopper_push(rq* from, task_struct* p) {
+  if (stop_one_cpu_nowait(from->cpu, push_cpu_stop, p, &from->push_work)) return;
+  raw_spin_lock(&from->lock);  // that CPU goes: all leave it
+  from->push_busy = false;
+  raw_spin_unlock(&from->lock);
+  put_task_struct(p);
+}
+
+// The most urgent one that waits on `from` and would be the most urgent here, if it is not about to preempt there. Both locked.
+template <class F>
+task_struct* worth_pulling(const rq* r, rq* from, F&& suits) {
+  task_struct* p = first_pushable(from, r->rt.best(), suits);
+  return p && p->prio >= from->curr->prio ? p : nullptr;
+}
+
+// R-23 for one CPU. r's lock is held, and may be dropped for moments.
+void pull_from(rq* r, rq* from) {
+  double_lock_rq(r, from);
+  task_struct* p = worth_pulling(r, from, [r](const task_struct* t) {
+    return t->migration_disabled ? cpumask_test_cpu(r->cpu, t->cpus_ptr) : is_cpu_allowed(t, r->cpu);
+  });
+  task_struct* push = nullptr;
+  if (p && p->migration_disabled) {
+    push = running_one_to_push(from);
+    p = push ? nullptr : worth_pulling(r, from, [r](const task_struct* t) { return is_cpu_allowed(t, r->cpu); });
+  }
+  if (p) pull_task(from, p, r);
+  raw_spin_unlock(&from->lock);
+  if (!push) [[likely]] return;
+  raw_spin_unlock(&r->lock);
+  let_stopper_push(from, push);
+  raw_spin_lock(&r->lock);
+  update_rq_clock(r);
 }
 
 }  // namespace
@@ -117,13 +181,5 @@ void rt_pull(rq* r) {
   r->rt_pull_wanted = false;
   if (r->rt_bandwidth.throttled || !r->online || r->dl.nr_running) return;
   unsigned long others = READ_ONCE(sched_state->rt_overloaded) & ~(1ul << r->cpu);
-  for (; others; others &= others - 1) {
-    rq* from = cpu_rq(static_cast<unsigned>(__builtin_ctzl(others)));
-    double_lock_rq(r, from);
-    task_struct* p = first_pushable(from, r->rt.best(), [r](const task_struct* t) {
-      return !t->migration_disabled && is_cpu_allowed(t, r->cpu);
-    });
-    if (p && p->prio >= from->curr->prio) pull_task(from, p, r);  // else it is about to preempt there
-    raw_spin_unlock(&from->lock);
-  }
+  for (; others; others &= others - 1) pull_from(r, cpu_rq(static_cast<unsigned>(__builtin_ctzl(others))));
 }

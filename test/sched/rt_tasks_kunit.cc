@@ -31,9 +31,11 @@ struct Spinner {
   task_struct* task = nullptr;
   u64 turns = 0;
   bool stop = false, sleep = false;
+  bool stays = false;  // migration disabled
 
   static int run(void* data) {
     auto* s = static_cast<Spinner*>(data);
+    if (s->stays) migrate_disable();
     while (!READ_ONCE(s->stop)) {
       if (READ_ONCE(s->sleep)) {
         set_current_state(TASK_UNINTERRUPTIBLE);
@@ -44,6 +46,7 @@ struct Spinner {
       WRITE_ONCE(s->turns, s->turns + 1);
       udelay(20);
     }
+    if (s->stays) migrate_enable();
     return 0;
   }
   void create(kunit* test) {
@@ -469,6 +472,47 @@ void the_two_most_urgent_run(kunit* test) {
   end(low, middle, high);
 }
 
+// spec 32 R-21 step 3, R-23 step 3: who pulls finds one that may not move, and has the one that runs there moved
+void the_running_one_is_pushed(kunit* test) {
+  NEEDS_TWO_CPUS();
+  Observer o(test);
+  Spinner stays, runs, other;
+  stays.stays = true;
+  create(test, stays, runs, other);
+  stays.start(test, fifo(20), only(1));
+  let_run(2);
+  runs.start(test, fifo(30), only(1));
+  other.start(test, fifo(40), only(0));
+  let_run(2);
+  for (Spinner* s : {&stays, &runs}) KUNIT_EXPECT_TRUE(test, set_cpus_allowed_ptr(s->task, &kFirstTwo).has_value());
+  KUNIT_EXPECT_EQ(test, stays.task->migration_disabled, 1u);
+  KUNIT_EXPECT_EQ(test, who_ran(4, stays, runs, other), 6u);
+  other.rest();
+  KUNIT_EXPECT_EQ(test, who_ran(6, stays, runs) & 3, 3u);  // when we come back here the one that was pushed makes room
+  KUNIT_EXPECT_EQ(test, task_cpu(stays.task), 1u);
+  KUNIT_EXPECT_FALSE(test, READ_ONCE(cpu_rq(1)->push_busy));
+  end(other, runs, stays);
+}
+
+// spec 32 R-21 step 3: neither may move: it waits until the other leaves by itself
+void neither_may_move(kunit* test) {
+  NEEDS_TWO_CPUS();
+  Observer o(test);
+  Spinner stays, runs;
+  stays.stays = runs.stays = true;
+  create(test, stays, runs);
+  stays.start(test, fifo(20), only(1));
+  let_run(2);
+  runs.start(test, fifo(30), only(1));
+  let_run(2);
+  for (Spinner* s : {&stays, &runs}) KUNIT_EXPECT_TRUE(test, set_cpus_allowed_ptr(s->task, &kFirstTwo).has_value());
+  KUNIT_EXPECT_EQ(test, who_ran(4, stays, runs), 2u);
+  runs.rest();
+  let_run(1);
+  KUNIT_EXPECT_EQ(test, who_ran(4, stays, runs), 1u);
+  end(runs, stays);
+}
+
 // spec 32: an equal that is bound to this CPU displaces one that can go elsewhere
 void an_equal_makes_room_if_it_can(kunit* test) {
   NEEDS_TWO_CPUS();
@@ -573,7 +617,9 @@ kunit_case cases[] = {
     KUNIT_CASE(the_running_one_stays_on_its_list), KUNIT_CASE(where_a_change_puts_it), KUNIT_CASE(ticks_account), KUNIT_CASE(throttled_for_the_others), KUNIT_CASE(a_period_ends_before_its_timer),
     KUNIT_CASE(sched_idle_is_above_idle), KUNIT_CASE(with_inheritance), KUNIT_CASE(without_inheritance),
     KUNIT_CASE(overloaded_if_one_could_go), KUNIT_CASE(the_lowest_cpu), KUNIT_CASE(wakes_where_there_is_room),
-    KUNIT_CASE(the_displaced_one_is_pushed), KUNIT_CASE(the_two_most_urgent_run), KUNIT_CASE(an_equal_makes_room_if_it_can),
+    KUNIT_CASE(the_displaced_one_is_pushed), KUNIT_CASE(the_two_most_urgent_run),
+    KUNIT_CASE(the_running_one_is_pushed),
+    KUNIT_CASE(neither_may_move), KUNIT_CASE(an_equal_makes_room_if_it_can),
     KUNIT_CASE(a_first_instance), KUNIT_CASE(a_deadline_task_in_the_counts), KUNIT_CASE(a_later_cpu), {},
 };
 kunit_suite suite = {.name = "rt_tasks", .test_cases = cases};
