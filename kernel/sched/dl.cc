@@ -278,6 +278,7 @@ void migrate_task_rq_dl(task_struct* p, unsigned) {
 
 // D-22, D-24.
 void switched_from_dl(rq* r, task_struct* p) {
+  if (r->curr == p) r->rt_pull_wanted = true;
   cancel(p, &p->dl.dl_timer);
   p->dl.throttled = p->dl.yielded = 0;
   contend(r, &p->dl, false);

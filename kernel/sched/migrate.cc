@@ -37,6 +37,7 @@ static void attach(rq* to, task_struct* p) {
   activate_task(to, p, 0);
   check_preempt_curr(to, p, 0);
   raw_spin_unlock(&to->lock);
+  push_rt_tasks(to);  // it, or whom it will displace
 }
 
 // S-69. While p is MIGRATING nobody else touches it: whoever wants its rq waits in task_rq_lock.
@@ -131,6 +132,12 @@ struct affinity_waiter {
   completion enabled;
 };
 
+// Somebody waits there whose affinity has changed: to a CPU, perhaps, that does something less urgent. No lock held.
+static void push_from(unsigned cpu) {
+  IrqGuard off;
+  push_rt_tasks(cpu_rq(cpu));
+}
+
 static void store_mask(task_struct* p, const cpumask_t* mask) {
   WRITE_ONCE(p->cpus_mask.bits[0], mask->bits[0]);  // p itself, and wakers, look without the lock
   WRITE_ONCE(p->nr_cpus_allowed, cpumask_weight(mask));
@@ -210,6 +217,7 @@ Result<void> set_cpus_allowed_ptr(task_struct* p, const cpumask_t* mask) {
     how = TRY(change_affinity(g, p, mask));
     cpu = task_cpu(p);
   }
+  push_from(cpu);
   if (how == Settled::Yes) [[likely]] return {};
   get_task_struct(p);
   if (how == Settled::Pinned) {
@@ -222,13 +230,15 @@ Result<void> set_cpus_allowed_ptr(task_struct* p, const cpumask_t* mask) {
 }
 
 Result<void> set_cpus_allowed_nowait(task_struct* p, const cpumask_t* mask) {
+  Settled how;
   unsigned cpu;
   {
     TaskRqGuard g(p);
-    if (TRY(change_affinity(g, p, mask)) != Settled::RunsThere) return {};
+    how = TRY(change_affinity(g, p, mask));
     cpu = task_cpu(p);
   }
-  ask_for_eviction(cpu);
+  push_from(cpu);
+  if (how == Settled::RunsThere) ask_for_eviction(cpu);
   return {};
 }
 

@@ -10,6 +10,7 @@
 #include "kernel/sched/fair_load.hh"
 #include "kernel/sched/pi.hh"
 #include "kernel/sched/stats.hh"
+#include "kernel/sync/guards.hh"
 #include "kernel/sync/rt_mutex.hh"
 #include "kernel/trace/trace.hh"
 
@@ -142,6 +143,12 @@ void ParamChange::take_off(int new_prio) {
   if (running_) p->sched_class->put_prev_task(r, p);
 }
 
+ParamChange::PushAfter::~PushAfter() {
+  if (!from) [[likely]] return;
+  IrqGuard off;
+  push_rt_tasks(from);
+}
+
 ParamChange::~ParamChange() {
   task_struct* p = guard_.task;
   rq* r = guard_.r;
@@ -157,6 +164,7 @@ ParamChange::~ParamChange() {
   } else if (old_prio_ != new_prio_) {
     p->sched_class->prio_changed(r, p, old_prio_);
   }
+  if (r->rt.nr_running > 1) push_after_.from = r;
 }
 
 // S-2, S-63.

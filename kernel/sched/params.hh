@@ -38,6 +38,11 @@ class ParamChange {
  private:
   void take_off(int new_prio);
 
+  // Declared first: the lock is dropped before its end. Who waits may have become urgent enough for another CPU (spec 32 ).
+  struct PushAfter {
+    rq* from = nullptr;
+    ~PushAfter();
+  } push_after_;
   TaskRqGuard guard_;
   int old_prio_;
   const sched_class* old_class_;

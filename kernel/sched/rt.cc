@@ -170,7 +170,7 @@ void look_elsewhere(rq* r) {
   resched_curr(r);
 }
 void switched_from_rt(rq* r, task_struct* p) {
-  if (task_on_rq_queued(p) && !r->rt.nr_running) look_elsewhere(r);
+  if (task_on_rq_queued(p) && (!r->rt.nr_running || r->curr == p)) look_elsewhere(r);
 }
 
 void switched_to_rt(rq* r, task_struct* p) {

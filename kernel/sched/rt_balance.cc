@@ -57,25 +57,34 @@ void hand_over(rq* r, task_struct* p, rq* target) {
   raw_spin_unlock(&target->lock);
 }
 
+// The most urgent one for which there is a place. Beyond, which gives up if there is none for the very first: those after it may go
+// where that one may not. Where one that may go anywhere finds no place there is none for less urgent ones.
+task_struct* first_with_place(rq* r) {
+  bool any_place = true;
+  return first_pushable(r, MAX_RT_PRIO, [&](const task_struct* p) {
+    if (p->migration_disabled || !any_place) return false;
+    const int cpu = find_lowest_rq(p);
+    if (cpu >= 0 && static_cast<unsigned>(cpu) != r->cpu) return true;
+    any_place = !cpumask_subset(cpu_active_mask, p->cpus_ptr);
+    return false;
+  });
+}
+
 // True: try once more. r locked.
 bool push_rt_task(rq* r) {
-  task_struct* p = overloaded(r) ? first_pushable(r) : nullptr;
-  while (p) {
-    if (p->prio < r->curr->prio) {
-      resched_curr(r);
-      return false;
-    }
-    get_task_struct(p);
-    rq* target = find_lock_lowest_rq(r, p);
-    if (target) hand_over(r, p, target);
-    task_struct* head = target ? nullptr : first_pushable(r);
-    const bool again = target != nullptr;
-    put_task_struct(p);
-    if (again) return true;
-    if (head == p) return false;
-    p = head;
+  const task_struct* head = overloaded(r) ? first_pushable(r) : nullptr;
+  if (!head) return false;
+  if (head->prio < r->curr->prio) {
+    resched_curr(r);
+    return false;
   }
-  return false;
+  task_struct* p = first_with_place(r);
+  if (!p) return false;
+  get_task_struct(p);
+  rq* target = find_lock_lowest_rq(r, p);
+  if (target) hand_over(r, p, target);
+  put_task_struct(p);
+  return target || first_with_place(r) != p;
 }
 
 // ---- Pushing the one that runs, since the one that waits may not move -------------------------------------------------------

@@ -38,6 +38,7 @@ struct Member {
   Dice dice;
   u64 period, work;         // ns: of real-time and deadline tasks
   u64 jobs = 0, missed = 0, latest = 0;  // deadline tasks: ns late
+  bool stays = false;                    // real-time tasks: migration disabled while it works
 };
 struct Crowd {
   Member* members = static_cast<Member*>(kcalloc(kMaxTasks, sizeof(Member), GFP_KERNEL));
@@ -98,7 +99,9 @@ int lives(void* p) {
         break;
       case Kind::RealTime:
       case Kind::Deadline:
+        if (m->stays) migrate_disable();
         work_for(c, m->work);
+        if (m->stays) migrate_enable();
         m->jobs++;
         if (const u64 now = arch::clock_ns(); m->kind == Kind::Deadline && now > release + m->period) {
           m->missed++;
@@ -294,7 +297,48 @@ void everything_at_once(kunit* test) {
     }
 }
 
-kunit_case small_cases[] = {KUNIT_CASE(shares_are_kept), KUNIT_CASE(everything_at_once), {}};
+// ---- Urgent work alone -----------------------------------------------------------------------------------------------------------
+
+// Twice as many real-time tasks as CPUs, some bound, some with migration disabled while they work, deadline tasks among them, and somebody who
+// changes priorities and places: nobody is passed over (the self-checks look at every switch), and everybody goes on in the end.
+void meddle(kunit* test, Crowd& c, unsigned realtime) {
+  Member& m = c.members[c.dice.below(realtime)];
+  const unsigned long all = cpu_possible_mask->bits[0];
+  if (c.dice.one_in(2)) {
+    SchedRequest how{.policy = c.dice.one_in(2) ? unsigned{SCHED_FIFO} : unsigned{SCHED_RR}, .rt_priority = 1 + c.dice.below(60)};
+    if (c.dice.one_in(8)) how = {};
+    KUNIT_EXPECT_TRUE(test, __sched_setscheduler(m.task, how, SchedCaller::Kernel).has_value());
+  } else {
+    const cpumask_t where = {{c.dice.one_in(2) ? all : (c.dice.draw() & all) | 1ul << c.dice.below(c.cpus)}};
+    m.allowed = where;
+    KUNIT_EXPECT_TRUE(test, set_cpus_allowed_ptr(m.task, &where).has_value());
+  }
+}
+
+void urgent_work_spreads(kunit* test) {
+  watch_from_the_top();
+  Crowd crowd;
+  Dice& d = crowd.dice;
+  const unsigned cpus = crowd.cpus, realtime = min(2 * cpus + d.below(2 * cpus), 150u);
+  const unsigned long all = cpu_possible_mask->bits[0];
+  for (unsigned i = 0; i < realtime; i++) {
+    const unsigned long where = d.one_in(4) ? (d.draw() & all) | 1ul << d.below(cpus) : all;
+    Member& m = crowd.add(test, Kind::RealTime, where, 0, nullptr, (4 + d.below(24)) * kMs, (100 + d.below(3000)) * 1000);
+    m.stays = d.one_in(5);
+  }
+  for (unsigned i = d.below(cpus / 2 + 2); i; i--) {
+    const u64 period = (20 + d.below(60)) * kMs;
+    crowd.add(test, Kind::Deadline, all, 0, nullptr, period, period / 20);
+  }
+  crowd.start();
+  const unsigned rounds = cpus > 16 ? 40 : 200;
+  for (unsigned i = 0; i < rounds; i++) {
+    schedule_timeout_uninterruptible(1);
+    if (d.one_in(3)) meddle(test, crowd, realtime);
+  }
+}
+
+kunit_case small_cases[] = {KUNIT_CASE(shares_are_kept), KUNIT_CASE(everything_at_once), KUNIT_CASE(urgent_work_spreads), {}};
 
 kunit_suite one = {.name = "sched_random_1", .test_cases = small_cases, .world = {.cpus = 1, .memory_mb = 64, .seeds = 6}};
 kunit_suite two = {.name = "sched_random_2", .test_cases = small_cases, .world = {.cpus = 2, .memory_mb = 64, .seeds = 4}};
@@ -302,7 +346,7 @@ kunit_suite three = {.name = "sched_random_3", .test_cases = small_cases, .world
 kunit_suite four = {.name = "sched_random_4", .test_cases = small_cases, .world = {.cpus = 4, .memory_mb = 64, .seeds = 4}};
 kunit_suite eight = {.name = "sched_random_8", .test_cases = small_cases, .world = {.cpus = 8, .memory_mb = 256, .cmdline = "topology=2x2x2", .seeds = 2}};
 kunit_suite sixteen = {.name = "sched_random_16", .test_cases = small_cases, .world = {.cpus = 16, .memory_mb = 512, .cmdline = "topology=4x4", .seeds = 1}};
-kunit_case large_cases[] = {KUNIT_CASE(everything_at_once), {}};
+kunit_case large_cases[] = {KUNIT_CASE(everything_at_once), KUNIT_CASE(urgent_work_spreads), {}};
 kunit_suite many = {.name = "sched_random_32", .test_cases = large_cases, .world = {.cpus = 32, .memory_mb = 512, .cmdline = "topology=2x8x2", .seeds = 1}};
 kunit_suite most = {.name = "sched_random_64", .test_cases = large_cases, .world = {.cpus = 64, .memory_mb = 1024, .cmdline = "topology=4x8x2", .seeds = 1}};
 
