@@ -26,7 +26,7 @@ constinit Late<ParamsState> params;
 // Parameters the kernel or one of its subsystems reads with boot_param(). Others without a dot go to init (B-54).
 constexpr std::string_view kKnown[] = {
     "console", "quiet", "debug", "loglevel", "ignore_loglevel", "panic", "init", "rdinit", "maxcpus", "nosmp",
-    "norandmaps", "debug_exit", "page_owner", "page_poison", "preempt", "schedstats", "autogroup", "noautogroup", "isolcpus", "topology",
+    "norandmaps", "debug_exit", "page_owner", "page_poison", "preempt", "schedstats", "noautogroup", "isolcpus", "topology",
     "sched_check", "trace_event", "trace_buf_size",
 };
 // Linux's own, which therefore do not go to init, but which change nothing here; boot says so.

@@ -73,6 +73,8 @@ int show_pid_timers(seq_file* m, task_struct* t);  // kernel/time
 int show_pid_sched(seq_file* m, task_struct* t);   // kernel/sched
 int show_pid_schedstat(seq_file* m, task_struct* t);
 int show_schedstat(seq_file* m);
+int show_pid_autogroup(seq_file* m, task_struct* t);
+long write_pid_autogroup(file* f, task_struct* t, char* text, size_t n, loff_t pos);
 long write_pid_sched(file* f, task_struct* t, char* text, size_t n, loff_t pos);
 int show_meminfo(seq_file* m);
 int show_proc_stat(seq_file* m);

@@ -15,6 +15,7 @@
 #include "kernel/cred/ucounts.hh"
 #include "kernel/nsproxy/nsproxy.hh"
 #include "kernel/pid/pid_namespace.hh"
+#include "kernel/sched/autogroup.hh"
 #include "kernel/sched/knobs.hh"
 #include "mm/internal.hh"
 
@@ -153,6 +154,17 @@ long store_last_pid(const ProcFile*, char* text, size_t n) {
   return static_cast<long>(n);
 }
 
+int show_autogroup_enabled(seq_file* m) {
+  seq_printf(m, "%d\n", sched_autogroup_enabled());
+  return 0;
+}
+long store_autogroup_enabled(const ProcFile*, char* text, size_t n) {
+  int v;
+  if (kstrtoint(strim(text), 0, &v) || v < 0 || v > 1) return -EINVAL;
+  set_sched_autogroup_enabled(v);
+  return static_cast<long>(n);
+}
+
 int show_rr_timeslice(seq_file* m) {
   seq_printf(m, "%d\n", sched_rr_timeslice_ms());
   return 0;
@@ -208,6 +220,7 @@ constexpr ProcFile kKernelFiles[] = {
     int_row<kPidMax>("pid_max"),
     int_row<kRandomize>("randomize_va_space"),
     {"sem", 0644, show_sem_limits, store_sem_limits, nullptr},
+    {"sched_autogroup_enabled", 0644, show_autogroup_enabled, store_autogroup_enabled, nullptr},
     {"sched_rr_timeslice_ms", 0644, show_rr_timeslice, store_rr_timeslice, nullptr},
     rt_limit_row<&RtLimits::period_us>("sched_rt_period_us"),
     rt_limit_row<&RtLimits::runtime_us>("sched_rt_runtime_us"),

@@ -236,6 +236,7 @@ constinit const PidEntry kNsEntries[] = {
 };
 
 constinit const PidEntry kPidEntries[] = {
+    {"autogroup", PidKind::File, 0644, show_pid_autogroup, nullptr, nullptr, nullptr, false, write_pid_autogroup},
     guarded("auxv", 0400, show_auxv),
     text("cgroup", 0444, show_pid_cgroup),
     text("cmdline", 0444, show_args),

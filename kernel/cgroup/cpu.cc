@@ -5,6 +5,7 @@
 #include <linux/string.h>
 
 #include "kernel/cgroup/internal.hh"
+#include "kernel/sched/autogroup.hh"
 #include "kernel/sched/task_group.hh"
 #include "kernel/sched/weights.hh"
 
@@ -61,12 +62,18 @@ void cpu_free(cgroup_subsys_state* css) { kfree(cpu_of(css)); }
 void cpu_attach(cgroup_taskset* tset) {
   task_struct* t;
   cgroup_subsys_state* dst;
-  cgroup_taskset_for_each(t, dst, tset) sched_move_task(t, cpu_of(dst)->tg);
+  cgroup_taskset_for_each(t, dst, tset) {
+    task_group* tg = cpu_of(dst)->tg;
+    if (!tg) autogroup_prepare(t);
+    sched_move_task(t, tg);
+  }
 }
 
 // Before the child is placed on a run queue (spec 30 S-54).
 Result<void> cpu_can_fork(task_struct* child, css_set* cset) {
-  child->sched_task_group = cpu_of(cset->subsys[cpu_cgrp_id])->tg;
+  task_group* tg = cpu_of(cset->subsys[cpu_cgrp_id])->tg;
+  if (!tg) autogroup_prepare(child);
+  child->sched_task_group = autogroup_task_group(child, tg);
   return {};
 }
 

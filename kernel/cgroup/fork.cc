@@ -4,6 +4,8 @@
 
 #include "kernel/cgroup/internal.hh"
 #include "kernel/fork/fork.hh"
+#include "kernel/sched/autogroup.hh"
+#include "kernel/sched/task_group.hh"
 #include "kernel/signal/signal.hh"
 #include "kernel/task/fault.hh"
 
@@ -112,8 +114,9 @@ Result<void> cgroup_can_fork(task_struct* child, const kernel_clone_args& args, 
     r = fail(EAGAIN);
   } else if (is_controlled(f->cset)) {
     r = ask_controllers(child, f->cset);
-  } else if (f->into) {
-    child->sched_task_group = nullptr;  // current may be in another
+  } else if (f->into || autogroup_ever()) [[unlikely]] {  // current may be in another
+    autogroup_prepare(child);
+    child->sched_task_group = autogroup_task_group(child, nullptr);
   }
   if (r) [[likely]]
     return r;
@@ -159,6 +162,8 @@ void cgroup_exit(task_struct* t) {
   css_set* set = t->cgroups;
   if (is_controlled(set))
     for (unsigned left = hooks.exit; left; left &= left - 1) cgroup_subsys_table[__builtin_ctz(left)]->exit(t);
+  else if (t->sched_task_group) [[unlikely]]
+    sched_move_task(t, nullptr);  // nobody who exits is in his session's group
   IrqOffSpinGuard guard(css_set_lock);
   if (t->frozen) [[unlikely]] {  // a kernel function that ends without having come by the trap
     t->frozen = 0;

@@ -4,6 +4,8 @@
 
 #include <linux/rcupdate.h>
 
+#include "kernel/cgroup/internal.hh"
+
 constinit ThreadgroupLock threadgroup_lock{};
 constinit PerCpu<long> threadgroup_readers;
 constinit lock_class_key threadgroup_lock_key = {"threadgroup_lock"};
@@ -57,4 +59,13 @@ void threadgroup_write_unlock() {
   lockorder_release(&threadgroup_lock, &threadgroup_lock_key);
   __atomic_store_n(&threadgroup_lock.writer, 0, __ATOMIC_RELEASE);
   wake_up_all(&threadgroup_lock.readers_wait);
+}
+
+ThreadgroupsStill::ThreadgroupsStill() {
+  mutex_lock(&cgroup_mutex);
+  threadgroup_write_lock();
+}
+ThreadgroupsStill::~ThreadgroupsStill() {
+  threadgroup_write_unlock();
+  mutex_unlock(&cgroup_mutex);
 }

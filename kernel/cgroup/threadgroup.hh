@@ -57,3 +57,10 @@ class ThreadgroupWriteGuard {
   ~ThreadgroupWriteGuard() { threadgroup_write_unlock(); }
   ThreadgroupWriteGuard(const ThreadgroupWriteGuard&) = delete;
 };
+// Nobody forks, executes, begins to exit or is moved to another cgroup meanwhile. Takes cgroup_mutex too. May sleep, for a grace period.
+class ThreadgroupsStill {
+ public:
+  ThreadgroupsStill();
+  ~ThreadgroupsStill();
+  ThreadgroupsStill(const ThreadgroupsStill&) = delete;
+};

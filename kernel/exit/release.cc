@@ -10,6 +10,7 @@
 #include "kernel/fork/task_memory.hh"
 #include "kernel/pid/pid.hh"
 #include "kernel/ptrace/ptrace.hh"
+#include "kernel/sched/autogroup.hh"
 #include "kernel/signal/internal.hh"
 #include "kernel/signal/queue.hh"
 #include "kernel/signal/signal.hh"
@@ -104,6 +105,7 @@ void release_task(task_struct* p) {
       leave_group(p);
       next = overdue_leader(p);
     }
+    if (thread_group_leader(p)) sched_autogroup_exit(p->signal);
     put_task_struct_rcu_user(p);
     p = next;
   }

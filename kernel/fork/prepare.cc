@@ -21,6 +21,7 @@
 #include "kernel/nsproxy/nsproxy.hh"
 #include "kernel/pid/pid_namespace.hh"
 #include "kernel/pid/pidfd.hh"
+#include "kernel/sched/autogroup.hh"
 #include "kernel/sched/sched.hh"
 #include "kernel/signal/internal.hh"
 #include "kernel/signal/signal.hh"
@@ -251,12 +252,15 @@ Result<void> NewTask::take_signal() {
   }
   s->oom_score_adj = parent->oom_score_adj;
   s->oom_score_adj_min = parent->oom_score_adj_min;
+  sched_autogroup_fork(s, parent);
   t_->signal = s;
   return {};
 }
 
 void NewTask::give_signal() {
-  if (!(args_.flags & CLONE_THREAD)) free_signal_struct(t_->signal);
+  if (args_.flags & CLONE_THREAD) return;
+  sched_autogroup_exit(t_->signal);
+  free_signal_struct(t_->signal);
 }
 
 // F-80.

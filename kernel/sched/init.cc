@@ -7,6 +7,7 @@
 #include <new>
 
 #include "init/report.hh"
+#include "kernel/sched/autogroup.hh"
 #include "kernel/sched/check.hh"
 #include "kernel/sched/dl.hh"
 #include "kernel/sched/loadavg.hh"
@@ -44,6 +45,7 @@ void sched_init() {
   mutex_init(&s.domains_lock);
   raw_spin_lock_init(&s.stop_order);
   mutex_init(&s.stop_cpus_mutex);
+  autogroup_boot();
   s.overload = single_cpu();  // nobody looks at it there
   unsigned cpu;
   for_each_possible_cpu(cpu) {
@@ -92,6 +94,7 @@ void sched_exit(LeakReport& report) {
   }
   report.expect_zero("admitted deadline bandwidth", static_cast<long>(sched_state->dl_admitted.total));
   if (!list_empty(&sched_state->groups)) report.finding("task groups are left");
+  report.expect_zero("autogroups", atomic_long_read(&sched_state->nr_autogroups));
   report.expect_zero("uninterruptible sleepers", uninterruptible);
   report.expect_zero("tasks in I/O wait", iowait);
   for_each_possible_cpu(cpu) {

@@ -133,6 +133,10 @@ struct SchedState {
   unsigned long next_blocked_update = 0;  // jiffies: when a busy CPU lets the load of idle ones fade. A hint, raced for
   mutex groups_lock;             // the tree of task groups, their shares
   list_head groups{&groups, &groups};  // those below the root
+  bool autogroup_enabled = false, autogroup_ever = false;  // kernel.sched_autogroup_enabled is, has been set
+  mutex autogroup_lock;          // their nice values and task_groups; before groups_lock
+  atomic_long_t autogroup_last_id = {}, nr_autogroups = {};
+  unsigned long autogroup_next_write;  // jiffies: nobody but the administrator sets a nice value before
   raw_spinlock_t load_lock;      // the load averages
   unsigned long load_next;       // jiffies of the next sample
   unsigned long avenrun[3] = {};

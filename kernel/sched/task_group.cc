@@ -9,6 +9,7 @@
 
 #include <new>
 
+#include "kernel/sched/autogroup.hh"
 #include "kernel/sched/fair.hh"
 #include "kernel/sched/params.hh"
 #include "kernel/sync/guards.hh"
@@ -125,9 +126,9 @@ void sched_change_group(task_struct* p, task_group* to) {
     set_task_rq(p, task_cpu(p));
 }
 
-void sched_move_task(task_struct* p, task_group* to) {
-  TaskRqGuard g(p);
-  rq* r = g.r;
+// Its pi_lock and rq lock held. to: its cgroup's.
+static void move_task(rq* r, task_struct* p, task_group* to) {
+  to = autogroup_task_group(p, to);
   if (p->sched_task_group == to) return;
   update_rq_clock(r);
   const bool queued = task_on_rq_queued(p), running = task_current(r, p);
@@ -142,6 +143,17 @@ void sched_move_task(task_struct* p, task_group* to) {
   } else if (queued) {
     check_preempt_curr(r, p, 0);  // its old one may have been, and the CPU idle
   }
+}
+
+void sched_move_task(task_struct* p, task_group* to) {
+  TaskRqGuard g(p);
+  move_task(g.r, p, to);
+}
+
+void sched_move_session_task(task_struct* p) {
+  TaskRqGuard g(p);
+  task_group* tg = p->sched_task_group;
+  if (!tg || tg->session) move_task(g.r, p, nullptr);
 }
 
 // ---- Weights (F-47, F-50) -----------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ struct task_group {
   list_head children, sibling;  // changed under SchedState::groups_lock, read under RCU
   unsigned long shares;       // scaled; groups_lock, read under an rq lock
   bool idle;                  // cpu.idle
+  bool session;               // an autogroup's (F-51); else a cgroup's
   atomic_long_t load_avg;     // sum of the queues' contributions (F-42)
   CfsBandwidth bandwidth;
   rcu_head rcu;
@@ -27,8 +28,10 @@ struct task_group {
 Result<task_group*> sched_create_group(task_group* parent);
 // No task is in it and none can come. Freed after a grace period.
 void sched_destroy_group(task_group* tg);
-// p, which may run, joins `to` (null: the root group). No lock held; p's group changes under its pi_lock and rq lock.
+// p, which may run, joins `to`, its cgroup's (null: the root group, or its session's). No rq lock held; p's group changes under its
+// pi_lock and rq lock.
 void sched_move_task(task_struct* p, task_group* to);
+void sched_move_session_task(task_struct* p);  // its session is another one, its cgroup is not
 
 Result<void> sched_group_set_shares(task_group* tg, unsigned long shares);  // not scaled, clamped; EINVAL if the group is idle
 Result<void> sched_group_set_idle(task_group* tg, bool idle);

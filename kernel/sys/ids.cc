@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/entry/syscall.hh"
 #include "kernel/pid/pid.hh"
+#include "kernel/sched/autogroup.hh"
 #include "kernel/signal/signal.hh"
 #include "kernel/sync/guards.hh"
 #include "kernel/task/neighbours.hh"
@@ -80,6 +81,7 @@ SYSCALL_DEFINE0(setsid) {
     leader->signal->tty = nullptr;
   }
   tty_kref_put(tty);
+  sched_autogroup_create_attach();
   return pid_vnr(sid);
 }
 

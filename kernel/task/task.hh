@@ -87,6 +87,7 @@ struct signal_struct {
   unsigned long nvcsw, nivcsw, cnvcsw, cnivcsw, min_flt, maj_flt, cmin_flt, cmaj_flt;
   unsigned long maxrss, cmaxrss;  // KiB
   unsigned long inblock, oublock, cinblock, coublock;
+  struct Autogroup* autogroup;    // null: in none. Changed by setsid and reaping; RCU to read (kernel/sched/autogroup.hh)
   short oom_score_adj, oom_score_adj_min;
   struct mutex cred_guard_mutex;  // exec, ptrace attach
   struct rw_semaphore exec_update_lock;
