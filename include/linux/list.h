@@ -128,7 +128,23 @@ static inline void list_del_rcu(struct list_head *e)
 	__list_del_entry(e);
 	e->prev = LIST_POISON2;
 }
-#define list_entry_rcu(ptr, type, member) container_of(READ_ONCE(ptr), type, member)
+/* For readers on their way past old: it keeps its links. */
+static inline void list_replace_rcu(struct list_head *old, struct list_head *n)
+{
+	struct list_head *prev = old->prev;
+	n->next = old->next;
+	n->prev = prev;
+	__atomic_store_n(&prev->next, n, __ATOMIC_RELEASE);
+	n->next->prev = n;
+	old->prev = LIST_POISON2;
+}
+/* A link that leads to what its maker published: pairs with the release in __list_add and hlist_add_head. */
+#ifdef CF_RACE_POINTS
+#define rcu_follow_link(ptr) READ_ONCE(ptr)
+#else
+#define rcu_follow_link(ptr) __atomic_load_n(&(ptr), __ATOMIC_ACQUIRE)
+#endif
+#define list_entry_rcu(ptr, type, member) container_of(rcu_follow_link(ptr), type, member)
 #define list_for_each_entry_rcu(pos, h, member, ...)                               \
 	for (pos = list_entry_rcu((h)->next, __typeof__(*pos), member); &pos->member != (h); \
 	     pos = list_entry_rcu(pos->member.next, __typeof__(*pos), member))
@@ -193,7 +209,7 @@ static inline void hlist_del_init_rcu(struct hlist_node *n)
 	for (pos = hlist_entry_safe((head)->first, __typeof__(*pos), member);      \
 	     pos && ((n = pos->member.next), 1); pos = hlist_entry_safe(n, __typeof__(*pos), member))
 #define hlist_for_each_entry_rcu(pos, head, member, ...)                           \
-	for (pos = hlist_entry_safe(READ_ONCE((head)->first), __typeof__(*(pos)), member); pos; \
-	     pos = hlist_entry_safe(READ_ONCE((pos)->member.next), __typeof__(*(pos)), member))
+	for (pos = hlist_entry_safe(rcu_follow_link((head)->first), __typeof__(*(pos)), member); pos; \
+	     pos = hlist_entry_safe(rcu_follow_link((pos)->member.next), __typeof__(*(pos)), member))
 
 #endif

@@ -76,7 +76,7 @@ void take_over(task_struct* self, task_struct* leader) {
   std::swap(self->pid, leader->pid);
   for (pid_type type : {PIDTYPE_TGID, PIDTYPE_PGID, PIDTYPE_SID}) move_pid_link(leader, self, type, self->signal->pids[type]);
 
-  list_replace(&leader->tasks, &self->tasks);
+  list_replace_rcu(&leader->tasks, &self->tasks);
   list_replace_init(&leader->sibling, &self->sibling);
   self->start_time = leader->start_time;
   self->start_boottime = leader->start_boottime;

@@ -256,7 +256,7 @@ void Snapshot::add_system() {
   add("vmalloc pages", nr_vmalloc_pages());
   add("tasks", length(&init_task.tasks));
   unsigned cpu, running = 0;
-  for_each_online_cpu(cpu) running += cpu_rq(cpu)->nr_running;
+  for_each_online_cpu(cpu) running += READ_ONCE(cpu_rq(cpu)->nr_running);
   add("rq.nr_running", running);  // wherever we are by now
   for_each_slab_cache(add_slab, this);
   // The slabs' own slack is no leak; what is handed out of them is counted above.

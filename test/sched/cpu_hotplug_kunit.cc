@@ -303,6 +303,11 @@ static void admitted_bandwidth_keeps_cpus(kunit* test) {
   bring_up(test, last_cpu());
 }
 
+static bool is_throttled(task_struct* p) {
+  TaskRqGuard g(p);
+  return p->dl.throttled;
+}
+
 // spec 32 D-13: a deadline task that waits for its next period when its CPU goes has it elsewhere
 static void a_throttled_deadline_task_leaves(kunit* test) {
   SKIP_ON_ONE_CPU(test);
@@ -311,7 +316,7 @@ static void a_throttled_deadline_task_leaves(kunit* test) {
   t.start(test, spin, &stop);
   KUNIT_EXPECT_TRUE(test, set(t.task, deadline(20)));
   for (int i = 0; i < 3; i++) {
-    for (int tries = 0; !t.task->dl.throttled && tries < 500; tries++) msleep(1);
+    for (int tries = 0; !is_throttled(t.task) && tries < 500; tries++) msleep(1);
     const unsigned cpu = task_cpu(t.task);
     if (cpu == 0) {
       msleep(30);

@@ -200,7 +200,7 @@ void throttled_for_the_others(kunit* test) {
   }
   hog[0].start(test, fifo(99), only(0));
   const u64 ran = current->se.sum_exec_runtime;
-  const u64 other = cpus == 2 ? fair[1].task->se.sum_exec_runtime : 0;
+  const u64 other = cpus == 2 ? task_sched_runtime(fair[1].task) : 0;
   const u64 start = arch::clock_ns();
   bool throttled = false, counted = false, on_list = false;
   while (arch::clock_ns() - start < 2'500'000'000ull) {  // we run only while it may not
@@ -224,7 +224,7 @@ void throttled_for_the_others(kunit* test) {
   KUNIT_EXPECT_GE(test, mine, 60'000'000ull);
   KUNIT_EXPECT_LE(test, mine, 250'000'000ull);
   if (cpus == 2) {
-    const u64 d = fair[1].task->se.sum_exec_runtime - other;
+    const u64 d = task_sched_runtime(fair[1].task) - other;
     KUNIT_EXPECT_GE(test, d, 60'000'000ull);
     KUNIT_EXPECT_LE(test, d, 250'000'000ull);
   }

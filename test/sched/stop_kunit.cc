@@ -18,11 +18,12 @@ struct Seen {
 };
 int note_where(void* p) {
   auto* s = static_cast<Seen*>(p);
-  s->cpu = smp_processor_id();
-  s->task = current;
-  s->preemptible_there = preempt_count() == 0;
-  s->irqs_off = irqs_disabled();
-  __atomic_fetch_or(&s->cpus, 1u << s->cpu, __ATOMIC_SEQ_CST);
+  // Several CPUs may do so at a time; the last says what is so on all of them.
+  WRITE_ONCE(s->cpu, smp_processor_id());
+  WRITE_ONCE(s->task, current);
+  WRITE_ONCE(s->preemptible_there, preempt_count() == 0);
+  WRITE_ONCE(s->irqs_off, irqs_disabled());
+  __atomic_fetch_or(&s->cpus, 1u << smp_processor_id(), __ATOMIC_SEQ_CST);
   __atomic_fetch_add(&s->runs, 1, __ATOMIC_SEQ_CST);
   return s->answer;
 }
