@@ -8,12 +8,12 @@ inline constexpr unsigned SCHED_FLAG_RECLAIM = 0x02, SCHED_FLAG_DL_OVERRUN = 0x0
 inline task_struct* task_of_dl(sched_dl_entity* e) { return container_of(e, task_struct, dl); }
 
 void init_dl_task(task_struct* p);  // fork: no parameters, timers that do not run
-// Asks for bandwidth, before the task is changed (D-3, D-4). May not be called with locks held. EBUSY. new_bw 0: the task leaves
-// the class; what it had is given back at its 0-lag time.
+// Asks for bandwidth, before the task is changed (D-3, D-4). rq lock held. EBUSY. new_bw 0: the task leaves the class; what it had
+// is given back at its 0-lag time.
 Result<void> dl_admit(task_struct* p, u64 new_bw);
-// rq lock held, p off its queue. What counted by the old parameters counts by the new ones.
-// Likewise. p runs by the parameters of donor, or by its own again (null). D-20, S-75.
+// rq lock held, p off its queue: it runs by the parameters of donor, or by its own again (null). D-20, S-75.
 void dl_inherit(task_struct* p, const task_struct* donor);
+// Likewise. What counted by the old parameters counts by the new ones.
 void dl_set_params(task_struct* p, u64 runtime, u64 deadline, u64 period, unsigned flags);
 bool dl_refuses_affinity(const task_struct* p, const cpumask_t* mask);  // D-2
 void dl_tick_signals(task_struct* p);  // D-6: SIGXCPU for an overrun. Interrupts off, no rq lock

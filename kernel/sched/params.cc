@@ -108,17 +108,20 @@ static int effective_prio(const task_struct* p, int prio) {
   return donor ? min(prio, READ_ONCE(donor->prio)) : prio;
 }
 
-ParamChange::ParamChange(task_struct* p, int new_prio)
-    : guard_(p), old_prio_(p->prio), old_class_(p->sched_class) {
-  take_off(effective_prio(p, new_prio));
+ParamChange::ParamChange(ParamLock& locked, int new_prio)
+    : guard_(locked), old_prio_(locked.task->prio), old_class_(locked.task->sched_class) {
+  take_off(effective_prio(locked.task, new_prio));
 }
 
-ParamChange::ParamChange(task_struct* p, Nice nice) : guard_(p), old_prio_(p->prio), old_class_(p->sched_class) {
-  take_off(rt_prio(p->prio) ? p->prio : NICE_TO_PRIO(nice.value));  // S-2
+ParamChange::ParamChange(ParamLock& locked, Nice nice)
+    : guard_(locked), old_prio_(locked.task->prio), old_class_(locked.task->sched_class) {
+  take_off(rt_prio(old_prio_) ? old_prio_ : NICE_TO_PRIO(nice.value));  // S-2
 }
 
 // S-73, S-75.
-ParamChange::ParamChange(task_struct* p, Donor donor) : guard_(p), old_prio_(p->prio), old_class_(p->sched_class) {
+ParamChange::ParamChange(ParamLock& locked, Donor donor)
+    : guard_(locked), old_prio_(locked.task->prio), old_class_(locked.task->sched_class) {
+  task_struct* p = locked.task;
   WRITE_ONCE(p->pi_top_task, donor.task);
   const int prio = effective_prio(p, p->normal_prio);
   if (prio == old_prio_ && !dl_prio(prio)) {
@@ -143,7 +146,7 @@ void ParamChange::take_off(int new_prio) {
   if (running_) p->sched_class->put_prev_task(r, p);
 }
 
-ParamChange::PushAfter::~PushAfter() {
+PushAfter::~PushAfter() {
   if (!from) [[likely]] return;
   IrqGuard off;
   push_rt_tasks(from);
@@ -164,13 +167,14 @@ ParamChange::~ParamChange() {
   } else if (old_prio_ != new_prio_) {
     p->sched_class->prio_changed(r, p, old_prio_);
   }
-  if (r->rt.nr_running > 1) push_after_.from = r;
+  if (r->rt.nr_running > 1) guard_.from = r;
 }
 
 // S-2, S-63.
 void set_user_nice(task_struct* p, long nice) {
   if (task_nice(p) == nice || nice < MIN_NICE || nice > MAX_NICE) return;
-  ParamChange change(p, ParamChange::Nice{static_cast<int>(nice)});
+  ParamLock locked(p);
+  ParamChange change(locked, ParamChange::Nice{static_cast<int>(nice)});
   WRITE_ONCE(p->static_prio, NICE_TO_PRIO(static_cast<int>(nice)));  // task_nice() looks without the lock
   if (!fair_policy(p->policy)) return;  // known for certain under the lock only
   WRITE_ONCE(p->normal_prio, normal_prio(p));  // fork looks at its parent's without the lock
@@ -215,40 +219,66 @@ static bool changes_nothing(const task_struct* p, const SchedRequest& q) {
 void rt_mutex_setprio(task_struct* p, task_struct* donor) {
   if (WARN_ON_ONCE(p->flags & PF_IDLE)) return;  // S-78
   if (!donor && !p->pi_top_task) return;         // changed under the lock that the callers hold
-  ParamChange change(p, ParamChange::Donor{donor});
+  ParamLock locked(p);
+  ParamChange change(locked, ParamChange::Donor{donor});
 }
 
-// Spec 30 section 8.1.
-static Result<void> change_policy(task_struct* p, SchedRequest q, SchedCaller caller) {
-  if (q.policy == kKeepPolicy) {
-    q.policy = p->policy;
-    q.reset_on_fork = data_race(p->sched_reset_on_fork);
-  }
+// Rows 1 to 4 of spec 30 section 8.1.
+static Result<void> check_values(const SchedRequest& q) {
   const bool deadline = q.policy == SCHED_DEADLINE;
   if (!fair_policy(q.policy) && !rt_policy(q.policy) && !deadline) return fail(EINVAL);
-  if (deadline && !dl::valid(q.runtime, q.deadline, q.period)) return fail(EINVAL);
   if (q.rt_priority > MAX_RT_PRIO - 1) return fail(EINVAL);
+  if (deadline && !dl::valid(q.runtime, q.deadline, q.period)) return fail(EINVAL);
   if (rt_policy(q.policy) != (q.rt_priority != 0)) return fail(EINVAL);
-  if (caller == SchedCaller::User && needs_privilege(p, q) && !capable(CAP_SYS_NICE)) return fail(EPERM);
-  if (READ_ONCE(p->sched_class) == &stop_sched_class) return fail(EINVAL);
-  if (q.keep_params || changes_nothing(p, q)) {
-    TaskRqGuard g(p);
-    p->sched_reset_on_fork = q.reset_on_fork;
-    return {};
-  }
-  if (deadline && !cpumask_subset(cpu_active_mask, p->cpus_ptr)) return fail(EPERM);  // D-2
-  TRY(dl_admit(p, deadline ? dl::to_ratio(q.period ? q.period : q.deadline, q.runtime) : 0));
-  const int prio = deadline              ? MAX_DL_PRIO - 1
-                   : rt_policy(q.policy) ? MAX_RT_PRIO - 1 - static_cast<int>(q.rt_priority)
-                                         : NICE_TO_PRIO(q.nice);
-  ParamChange change(p, prio);
-  if (deadline) dl_set_params(p, q.runtime, q.deadline, q.period, q.dl_flags);
+  return {};
+}
+
+static int prio_of(const SchedRequest& q) {
+  if (q.policy == SCHED_DEADLINE) return MAX_DL_PRIO - 1;
+  return rt_policy(q.policy) ? MAX_RT_PRIO - 1 - static_cast<int>(q.rt_priority) : NICE_TO_PRIO(q.nice);
+}
+
+static void store_params(ParamLock& locked, const SchedRequest& q) {
+  task_struct* p = locked.task;
+  ParamChange change(locked, prio_of(q));
+  if (q.policy == SCHED_DEADLINE) dl_set_params(p, q.runtime, q.deadline, q.period, q.dl_flags);
   p->sched_reset_on_fork = q.reset_on_fork;
   WRITE_ONCE(p->policy, q.policy);
   if (fair_policy(q.policy)) WRITE_ONCE(p->static_prio, NICE_TO_PRIO(q.nice));
   WRITE_ONCE(p->rt_priority, q.rt_priority);
   WRITE_ONCE(p->normal_prio, normal_prio(p));  // fork looks at its parent's without the lock
   set_load_weight(p);
+}
+
+// Rows 8 to 13, and the change: one step with p's queue locked, so that what was admitted for p is what p has. False: p's policy,
+// which was to be kept, is another one by now.
+static Result<bool> change_locked(task_struct* p, const SchedRequest& q, bool keep_policy) {
+  ParamLock locked(p);
+  const bool deadline = q.policy == SCHED_DEADLINE;
+  if (p->sched_class == &stop_sched_class) return fail(EINVAL);
+  if (q.keep_params || changes_nothing(p, q)) {
+    p->sched_reset_on_fork = q.reset_on_fork;
+    return true;
+  }
+  if (deadline && !cpumask_subset(cpu_active_mask, p->cpus_ptr)) return fail(EPERM);  // D-2
+  if (keep_policy && p->policy != q.policy) return false;
+  TRY(dl_admit(p, deadline ? dl::to_ratio(q.period ? q.period : q.deadline, q.runtime) : 0));
+  store_params(locked, q);
+  return true;
+}
+
+static Result<void> change_policy(task_struct* p, SchedRequest q, SchedCaller caller) {
+  const bool keep_policy = q.policy == kKeepPolicy;
+  for (bool done = false; !done;) {
+    if (keep_policy) {
+      q.policy = READ_ONCE(p->policy);
+      q.reset_on_fork = data_race(p->sched_reset_on_fork);  // its neighbours change under the rq lock
+    }
+    TRY(check_values(q));
+    if (caller == SchedCaller::User && needs_privilege(p, q) && !capable(CAP_SYS_NICE)) return fail(EPERM);
+    if (q.util_clamp) return fail(EOPNOTSUPP);  // row 7
+    done = TRY(change_locked(p, q, keep_policy));
+  }
   return {};
 }
 

@@ -12,38 +12,45 @@ struct SchedRequest {
   bool keep_params = false;  // SCHED_FLAG_KEEP_PARAMS: all is checked, and nothing but reset_on_fork stored
   u64 runtime = 0, deadline = 0, period = 0;  // SCHED_DEADLINE, ns
   unsigned dl_flags = 0;                      // SCHED_FLAG_RECLAIM, SCHED_FLAG_DL_OVERRUN
+  bool util_clamp = false;                    // SCHED_FLAG_UTIL_CLAMP_*: there is none
 };
 enum class SchedCaller : unsigned char { User, Kernel };  // Kernel: no privilege asked
-// May not be called with locks held. EINVAL, EPERM, EBUSY.
+// May not be called with locks held. EINVAL, EPERM, EBUSY, EOPNOTSUPP.
 Result<void> __sched_setscheduler(task_struct* p, SchedRequest request, SchedCaller caller);
 
 bool can_nice(const task_struct* p, int nice);
+
+// The end of a change, without the lock: who waits may have become urgent enough for another CPU (spec 32 ).
+struct PushAfter {
+  rq* from = nullptr;  // null: nobody
+  ~PushAfter();
+};
+// p's queue, locked, for a change. The lock is dropped before the end of PushAfter.
+struct ParamLock : PushAfter, TaskRqGuard {
+  explicit ParamLock(task_struct* p) : TaskRqGuard(p) {}
+};
 
 // While it lives p is off its queue and its parameters may be written; its end puts p back where it belongs and lets the
 // classes react (spec 30 section 8.1, the steps after the checks).
 class ParamChange {
  public:
-  ParamChange(task_struct* p, int new_prio);  // its own priority; what it has been given by waiters is considered
+  // The task that is locked; longer than this lives. new_prio: its own; what it has been given by waiters is considered.
+  ParamChange(ParamLock& locked, int new_prio);
   struct Nice {
     int value;
   };
-  ParamChange(task_struct* p, Nice nice);  // of a real-time task: its priority stays
+  ParamChange(ParamLock& locked, Nice nice);  // of a real-time task: its priority stays
   struct Donor {
     task_struct* task;  // null: nobody gives it anything any more
   };
-  ParamChange(task_struct* p, Donor donor);
+  ParamChange(ParamLock& locked, Donor donor);
   ~ParamChange();
   ParamChange(const ParamChange&) = delete;
 
  private:
   void take_off(int new_prio);
 
-  // Declared first: the lock is dropped before its end. Who waits may have become urgent enough for another CPU (spec 32 ).
-  struct PushAfter {
-    rq* from = nullptr;
-    ~PushAfter();
-  } push_after_;
-  TaskRqGuard guard_;
+  ParamLock& guard_;
   int old_prio_;
   const sched_class* old_class_;
   int new_prio_, flags_;

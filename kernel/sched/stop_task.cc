@@ -60,7 +60,8 @@ const sched_class stop_sched_class = {
 
 // S-4: to user space a task of FIFO 99.
 static void become_fifo_99(task_struct* p) {
-  ParamChange change(p, 0);
+  ParamLock locked(p);
+  ParamChange change(locked, 0);
   p->sched_reset_on_fork = false;
   WRITE_ONCE(p->policy, SCHED_FIFO);
   WRITE_ONCE(p->rt_priority, MAX_RT_PRIO - 1);
@@ -69,7 +70,8 @@ static void become_fifo_99(task_struct* p) {
 
 // Throttled real-time work elsewhere on its CPU must not keep it from ending.
 static void become_ordinary(task_struct* p) {
-  ParamChange change(p, DEFAULT_PRIO);
+  ParamLock locked(p);
+  ParamChange change(locked, DEFAULT_PRIO);
   WRITE_ONCE(p->policy, SCHED_NORMAL);
   WRITE_ONCE(p->rt_priority, 0u);
   p->normal_prio = normal_prio(p);

@@ -168,7 +168,6 @@ SYSCALL_DEFINE3(sched_setattr, pid_t, pid, sched_attr*, uattr, unsigned, flags) 
   TaskRef p(pid);
   if (!p) return -ESRCH;
   if (attr.sched_flags & ~kFlagAll) return -EINVAL;
-  if (attr.sched_flags & kFlagUtilClamp) return -EOPNOTSUPP;
   SchedRequest q{.policy = attr.sched_flags & kFlagKeepPolicy ? kKeepPolicy : attr.sched_policy,
                  .nice = attr.sched_nice,
                  .rt_priority = attr.sched_priority,
@@ -176,7 +175,8 @@ SYSCALL_DEFINE3(sched_setattr, pid_t, pid, sched_attr*, uattr, unsigned, flags) 
                  .runtime = attr.sched_runtime,
                  .deadline = attr.sched_deadline,
                  .period = attr.sched_period,
-                 .dl_flags = static_cast<unsigned>(attr.sched_flags) & (SCHED_FLAG_RECLAIM | SCHED_FLAG_DL_OVERRUN)};
+                 .dl_flags = static_cast<unsigned>(attr.sched_flags) & (SCHED_FLAG_RECLAIM | SCHED_FLAG_DL_OVERRUN),
+                 .util_clamp = (attr.sched_flags & kFlagUtilClamp) != 0};
   if (attr.sched_flags & kFlagKeepParams) {
     q.keep_params = true;
     q.nice = task_nice(p.get());
