@@ -215,7 +215,7 @@ bool can_migrate(Balance& b, task_struct* p) {
   }
   if (!is_cache_hot(b, p)) return true;
   const bool forced = READ_ONCE(b.sd->nr_balance_failed) > b.sd->cache_nice_tries;
-  if (forced && schedstat_enabled()) bump(b.sd->stats.hot_gained[b.kind()]);
+  if (forced) domain_stat(b.sd->stats.hot_gained[b.kind()]);
   schedstat_count(p, forced ? &sched_statistics::nr_forced_migrations : &sched_statistics::nr_failed_migrations_hot);
   return forced;
 }
@@ -271,7 +271,7 @@ unsigned detach_tasks(Balance& b) {
     n++;
     if (b.idle == IdleType::NewlyIdle || b.want.amount <= 0) break;
   }
-  bump(b.sd->stats.gained[b.kind()], n);
+  domain_stat(b.sd->stats.gained[b.kind()], n);
   return n;
 }
 
@@ -348,7 +348,7 @@ int active_load_balance_cpu_stop(void* arg) {
   while (sd && !(sd->span >> dst->cpu & 1)) sd = sd->parent;
   IrqGuard off;
   task_struct* p = detach_one(src, dst);
-  if (sd) bump(p ? sd->stats.alb_pushed : sd->stats.alb_failed);
+  if (sd) domain_stat(p ? sd->stats.alb_pushed : sd->stats.alb_failed);
   if (!p) return 0;
   SpinGuard guard(dst->lock);
   update_rq_clock(dst);
@@ -385,21 +385,21 @@ void widen_interval(const Balance& b) {
 int balanced(Balance& b) {
   if (b.sd->parent && !(b.all_pinned && b.src) && READ_ONCE(b.sd->parent->groups->imbalanced))
     WRITE_ONCE(b.sd->parent->groups->imbalanced, false);
-  bump(b.sd->stats.balanced[b.kind()]);
+  domain_stat(b.sd->stats.balanced[b.kind()]);
   WRITE_ONCE(b.sd->nr_balance_failed, 0);
   widen_interval(b);
   return 0;
 }
 
 void nothing_moved(Balance& b) {
-  bump(b.sd->stats.failed[b.kind()]);
+  domain_stat(b.sd->stats.failed[b.kind()]);
   if (b.idle != IdleType::NewlyIdle) bump(b.sd->nr_balance_failed);
   bool started = false;
   if (wants_active_balance(b)) {
     const Active a = start_active_balance(b);
     if (a == Active::Pinned) return widen_interval(b);
     started = a == Active::Started;
-    if (started) bump(b.sd->stats.alb_count);
+    if (started) domain_stat(b.sd->stats.alb_count);
   }
   if (!started || wants_active_balance(b)) WRITE_ONCE(b.sd->balance_interval, b.sd->min_interval);
 }
@@ -408,16 +408,16 @@ void nothing_moved(Balance& b) {
 bool find_source(Balance& b) {
   const sched_group* g = find_busiest_group(b);
   if (!g) {
-    bump(b.sd->stats.nobusyg[b.kind()]);
+    domain_stat(b.sd->stats.nobusyg[b.kind()]);
     return false;
   }
   rq* busiest = find_busiest_queue(b, g);
   if (!busiest) {
-    bump(b.sd->stats.nobusyq[b.kind()]);
+    domain_stat(b.sd->stats.nobusyq[b.kind()]);
     return false;
   }
   b.src = busiest;
-  bump(b.sd->stats.imbalance[b.kind()], static_cast<unsigned>(b.want.amount));
+  domain_stat(b.sd->stats.imbalance[b.kind()], static_cast<unsigned>(b.want.amount));
   return true;
 }
 
@@ -427,7 +427,7 @@ bool find_source(Balance& b) {
 int load_balance(rq* r, sched_domain* sd, IdleType idle, bool* go_on) {
   Balance b{.sd = sd, .dst = r, .idle = idle, .cpus = sd->span & READ_ONCE(cpu_active_mask->bits[0]),
             .local_span = sd->groups->span};
-  bump(sd->stats.count[b.kind()]);
+  domain_stat(sd->stats.count[b.kind()]);
   for (;;) {
     if (!should_balance(b)) {
       *go_on = false;

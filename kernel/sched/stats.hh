@@ -22,6 +22,10 @@ struct sched_statistics {
 
 inline bool schedstat_enabled() { return unlikely(READ_ONCE(trace_events_live) & kSchedStatsLive); }
 inline void schedstat_inc(u64& n) { WRITE_ONCE(n, n + 1); }
+// A count of a domain's lines in /proc/schedstat.
+inline void domain_stat(unsigned& n, unsigned by = 1) {
+  if (schedstat_enabled()) bump(n, by);
+}
 
 // ---- Always -----------------------------------------------------------------------------------------------------------
 // p waits from now on. An idle task never does: its time of waiting is nobody's loss (idle.cc sets it when it is picked).

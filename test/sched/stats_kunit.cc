@@ -238,6 +238,17 @@ void off_counts_nothing(kunit* test) {
   KUNIT_EXPECT_EQ(test, cpu_rq(0)->sched_count, sched);
   KUNIT_EXPECT_EQ(test, cpu_rq(0)->yld_count, yields);
   t.end();
+  sched_domain* sd = lowest_domain(0);
+  const auto tried = [sd] {
+    PreemptGuard no_preemption;
+    const unsigned before = READ_ONCE(sd->stats.count[static_cast<unsigned>(IdleType::Idle)]);
+    bool go_on;
+    (void)load_balance(cpu_rq(0), sd, IdleType::Idle, &go_on);
+    return READ_ONCE(sd->stats.count[static_cast<unsigned>(IdleType::Idle)]) - before;
+  };
+  if (sd) KUNIT_EXPECT_EQ(test, tried(), 0u);
+  Counting on(test);
+  if (sd) KUNIT_EXPECT_GE(test, tried(), 1u);
 }
 
 // Whole numbers of one line, from its second word on.
