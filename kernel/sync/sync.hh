@@ -4,3 +4,6 @@
 #include "init/report.hh"
 void sync_init();
 void sync_exit(LeakReport& report);
+// For tests: what might_sleep() has to report is counted between the two, and not fatal.
+void atomic_sleep_expect_begin();
+int atomic_sleep_expect_end();

@@ -6,8 +6,12 @@
 #include <linux/string.h>
 #include <linux/timer.h>
 
+#include <string_view>
+
+#include "kernel/printk/printk.hh"
 #include "kernel/sync/guards.hh"
 #include "kernel/sync/lockorder.hh"
+#include "kernel/sync/sync.hh"
 #include "test/sync/threads.hh"
 
 namespace {
@@ -180,6 +184,36 @@ kunit_case cases[] = {
 };
 kunit_suite suite = {.name = "lock_checker", .test_cases = cases};
 kunit_test_suite(suite);
+
+// How often the log says `what` from `seq` on.
+unsigned logged(u64 seq, std::string_view what) {
+  LogRecord record;
+  char text[200];
+  size_t n;
+  unsigned times = 0;
+  for (; log_read(&seq, &record, text, &n); seq++) times += std::string_view(text, n).contains(what);
+  return times;
+}
+// spec 30 S-32: reported with the place and the context, but not for ever; then it goes on. Not where one may sleep
+void might_sleep_reports(kunit* test) {
+  const u64 before = log_next_seq();
+  atomic_sleep_expect_begin();
+  might_sleep();
+  KUNIT_EXPECT_EQ(test, logged(before, "sleeping function"), 0u);
+  local_irq_disable();
+  might_sleep();
+  local_irq_enable();
+  KUNIT_EXPECT_EQ(test, logged(before, "BUG: sleeping function called from invalid context at test/hosted/lock_checker_kunit.cc:"), 1u);
+  KUNIT_EXPECT_EQ(test, logged(before, "in_atomic(): 0, irqs_disabled(): 1, non_block: 0, pid: "), 1u);
+  preempt_disable();
+  for (int i = 0; i < 30; i++) might_sleep();
+  preempt_enable();
+  KUNIT_EXPECT_EQ(test, logged(before, "in_atomic(): 1, irqs_disabled(): 0, non_block: 0, pid: "), 9u);
+  KUNIT_EXPECT_EQ(test, atomic_sleep_expect_end(), 31);
+}
+kunit_case sleep_cases[] = {KUNIT_CASE(might_sleep_reports), {}};
+kunit_suite sleeping = {.name = "might_sleep", .test_cases = sleep_cases};
+kunit_test_suite(sleeping);
 
 void sleeps_under_a_spinlock(kunit*) {  // spec 33 section 11.1
   Locks l;
