@@ -4,6 +4,7 @@
 
 #include <kunit/test.h>
 #include <linux/kernel.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -14,6 +15,7 @@
 namespace {
 
 void contents_hold(kunit* test) {
+  rcu_barrier();      // stacks of threads that have ended
   vfree(vmalloc(1));  // finishes what was put off
   unsigned long before = nr_free_pages(), areas = nr_vmalloc_pages();
   constexpr unsigned long kSize = 37 * PAGE_SIZE + 5;
@@ -30,7 +32,7 @@ void contents_hold(kunit* test) {
   vfree(p);
   drain_local_pages();
   KUNIT_EXPECT_GE(test, nr_free_pages() + 40, before);
-  KUNIT_EXPECT_EQ(test, nr_vmalloc_pages(), areas);
+  KUNIT_EXPECT_LE(test, nr_vmalloc_pages(), areas);  // other threads may end meanwhile
 }
 
 void zeroed(kunit* test) {

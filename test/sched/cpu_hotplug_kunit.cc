@@ -60,7 +60,10 @@ void take_down(kunit* test, unsigned cpu) { KUNIT_EXPECT_TRUE(test, cpu_down(cpu
 void bring_up(kunit* test, unsigned cpu) { KUNIT_EXPECT_TRUE(test, cpu_up(cpu).has_value()); }
 
 int spin(void* p) {
-  while (!READ_ONCE(*static_cast<bool*>(p))) arch::cpu_relax();
+  while (!READ_ONCE(*static_cast<bool*>(p))) {
+    cond_resched();  // for all modes but preempt=full
+    arch::cpu_relax();
+  }
   return 0;
 }
 int wait_for(void* p) {

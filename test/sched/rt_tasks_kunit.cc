@@ -26,6 +26,12 @@ constexpr cpumask_t kFirstTwo = {{3}};
 // May run on two CPUs, of which only this one is there: it waits here, and counts as one that could go elsewhere.
 cpumask_t here_or_nowhere(unsigned cpu) { return {{1ul << cpu | 1ul << (NR_CPUS - 1)}}; }
 
+// Unless preempt=full, kernel code that goes on and on has to offer its CPU by itself.
+void work(unsigned us) {
+  udelay(us);
+  cond_resched();
+}
+
 // Counts as long as it runs; sleeps when asked to.
 struct Spinner {
   task_struct* task = nullptr;
@@ -44,7 +50,7 @@ struct Spinner {
         continue;
       }
       WRITE_ONCE(s->turns, s->turns + 1);
-      udelay(20);
+      work(20);
     }
     if (s->stays) migrate_enable();
     return 0;
@@ -178,7 +184,8 @@ void ticks_account(kunit* test) {
   const unsigned long timeout = current->rt.timeout;
   const unsigned slice = current->rt.time_slice;
   const unsigned long start = jiffies;
-  for (int i = 0; i < 5000 && time_before(jiffies, start + 5); i++) udelay(100);
+  // One late tick may stand for several jiffies.
+  for (int i = 0; i < 5000 && (time_before(jiffies, start + 5) || current->rt.timeout < timeout + 3); i++) work(100);
   const u64 d = current->se.sum_exec_runtime - ran, of_period = r->rt_bandwidth.used - used;
   KUNIT_EXPECT_GE(test, d, u64{3} * (NSEC_PER_SEC / HZ));
   KUNIT_EXPECT_GE(test, of_period, u64{3} * (NSEC_PER_SEC / HZ));
@@ -215,7 +222,7 @@ void throttled_for_the_others(kunit* test) {
     }
     raw_spin_unlock_irqrestore(&r->lock, flags);
     preempt_enable();
-    udelay(200);
+    work(200);
   }
   const u64 mine = current->se.sum_exec_runtime - ran;
   KUNIT_EXPECT_TRUE(test, throttled);
@@ -240,7 +247,7 @@ void a_period_ends_before_its_timer(kunit* test) {
   create(test, hog);
   hog.start(test, fifo(99), zero);
   bool met = false;
-  for (const u64 start = arch::clock_ns(); !met && arch::clock_ns() - start < 2'500'000'000ull; udelay(200)) {
+  for (const u64 start = arch::clock_ns(); !met && arch::clock_ns() - start < 2'500'000'000ull; work(200)) {
     IrqGuard off;
     rq* r = this_rq();
     SpinGuard guard(r->lock);
@@ -283,7 +290,10 @@ struct Inversion {
   atomic_t at, left;
 
   void lock() NO_THREAD_SAFETY_ANALYSIS { boosts ? rt_mutex_lock(&pi) : mutex_lock(&plain); }
-  void unlock() NO_THREAD_SAFETY_ANALYSIS { boosts ? rt_mutex_unlock(&pi) : mutex_unlock(&plain); }
+  void unlock() NO_THREAD_SAFETY_ANALYSIS {
+    boosts ? rt_mutex_unlock(&pi) : mutex_unlock(&plain);
+    cond_resched();
+  }
   void note(char c) { order[atomic_inc_return(&at) - 1] = c; }
   void gone() {
     if (atomic_dec_and_test(&left)) complete(&over);
@@ -293,7 +303,7 @@ int holds(void* d) {
   auto* v = static_cast<Inversion*>(d);
   v->lock();
   complete(&v->held);
-  for (int i = 0; i < 40; i++) udelay(100);
+  for (int i = 0; i < 40; i++) work(100);
   v->unlock();
   v->note('l');
   v->gone();
@@ -301,7 +311,7 @@ int holds(void* d) {
 }
 int hogs(void* d) {
   auto* v = static_cast<Inversion*>(d);
-  for (int i = 0; i < 80; i++) udelay(100);
+  for (int i = 0; i < 80; i++) work(100);
   v->note('M');
   v->gone();
   return 0;
@@ -444,7 +454,7 @@ void the_displaced_one_is_pushed(kunit* test) {
   KUNIT_EXPECT_TRUE(test, set_cpus_allowed_ptr(s.task, &kFirstTwo).has_value());
   schedule_timeout_uninterruptible(2);  // we come back to CPU 0, and stay
   const u64 before = s.seen();
-  for (int i = 0; i < 200 && s.seen() < before + 20; i++) udelay(100);
+  for (int i = 0; i < 200 && s.seen() < before + 20; i++) work(100);
   KUNIT_EXPECT_GE(test, s.seen(), before + 20);
   KUNIT_EXPECT_EQ(test, task_cpu(s.task), 1u);
   end(s);

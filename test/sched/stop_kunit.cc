@@ -105,6 +105,7 @@ static void works_run_in_order(kunit* test) {
   for (int i = 0; i < 4; i++) KUNIT_EXPECT_TRUE(test, stop_one_cpu_nowait(last_cpu(), note_order, &nth[i], &o.works[i]));
   KUNIT_EXPECT_EQ(test, o.n, 0);
   preempt_enable();
+  cond_resched();  // unless preempt=full, when the end of the section is no such moment
   KUNIT_EXPECT_EQ(test, o.n, 4);  // at once, on this very CPU
   wait_for_completion(&o.done);
   for (int i = 0; i < 4; i++) KUNIT_EXPECT_EQ(test, o.order[i], i);
@@ -260,7 +261,10 @@ static void stoppers_time_is_its_own(kunit* test) {
 
 namespace {
 int spin(void* p) {
-  while (!READ_ONCE(*static_cast<bool*>(p))) arch::cpu_relax();
+  while (!READ_ONCE(*static_cast<bool*>(p))) {
+    cond_resched();  // for all modes but preempt=full
+    arch::cpu_relax();
+  }
   return 0;
 }
 }  // namespace

@@ -313,7 +313,8 @@ static void realtime_preempts_at_once(kunit* test) {
   KUNIT_EXPECT_TRUE(test, set_cpus_allowed_ptr(current, &here).has_value());
   KUNIT_EXPECT_TRUE(test, set_cpus_allowed_ptr(w.task, &here).has_value());
   set(w.task, fifo(1));
-  wake_up_process(w.task);  // preempts us before it returns
+  wake_up_process(w.task);  // with preempt=full it preempts us before this returns
+  cond_resched();
   KUNIT_EXPECT_EQ(test, w.wakeups, 1);
   (void)set_cpus_allowed_ptr(current, &all);
   finish(&w);

@@ -206,7 +206,8 @@ void the_preempted_are_marked(kunit* test) {
   KUNIT_EXPECT_TRUE(test, __sched_setscheduler(t, {.policy = SCHED_FIFO, .rt_priority = 50}, SchedCaller::Kernel).has_value());
   {
     Recording rec(test, bit(TraceEvent::SchedSwitch));
-    wake_up_process(t);  // preempts us at once
+    wake_up_process(t);  // with preempt=full it preempts us at once
+    cond_resched();
     wait_for_completion(&s.started);
     rec.stop();
     s64 first = -1;

@@ -8,6 +8,7 @@
 #include <linux/wait_bit.h>
 
 #include "kernel/sched/params.hh"
+#include "kernel/sched/preempt_mode.hh"
 #include "test/sync/threads.hh"
 
 namespace {
@@ -175,6 +176,7 @@ void sections_of(kunit* test, int waiters, const int* want, int n) {
   kfree(s);
 }
 void lock_sections(kunit* test) {  // spec 33 W-6
+  if (preempt_mode != PreemptMode::Full) kunit_skip(test, "only with preempt=full the end of a lock section lets the watcher in");
   const int a[] = {65, 130, 195, 200}, b[] = {65, 66}, c[] = {65};
   sections_of(test, 200, a, 4);
   sections_of(test, 66, b, 2);
@@ -223,6 +225,7 @@ int record_and_wake(wait_queue_entry* e, unsigned mode, int flags, void* key) {
   return record(e, mode, flags, key);
 }
 void entries_that_come_during_the_walk(kunit* test) {  // spec 33 W-5
+  if (preempt_mode != PreemptMode::Full) kunit_skip(test, "only with preempt=full anybody comes in between the walk's lock sections");
   auto* g = static_cast<Gap*>(kzalloc(sizeof(Gap), GFP_KERNEL));
   auto* x = static_cast<Entry*>(kcalloc(80, sizeof(Entry), GFP_KERNEL));
   auto* log = static_cast<Log*>(kzalloc(sizeof(Log), GFP_KERNEL));
