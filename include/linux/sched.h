@@ -189,7 +189,7 @@ struct task_struct {
 	cpumask_t cpus_mask;
 	unsigned migration_disabled; /* depth; current only */
 	struct affinity_waiter *affinity_waiters; /* who waits until it is 0; pi_lock */
-	unsigned sched_reset_on_fork : 1, sched_contributes_to_load : 1, sched_migrated : 1, sched_remote_wakeup : 1;
+	unsigned sched_reset_on_fork : 1, sched_contributes_to_load : 1, sched_migrated : 1;
 	unsigned sched_must_leave : 1; /* runs where it may not, its CPU's stopper is told */
 	unsigned : 0; /* those above: rq lock. Those below: the task itself; hence not the same word */
 	unsigned in_execve : 1, in_iowait : 1, no_cgroup_migration : 1, restore_sigmask : 1, no_new_privs : 1; /* current only */
@@ -199,6 +199,8 @@ struct task_struct {
 	struct task_struct *pi_top_task;  /* whose priority it has been given; NULL: nobody's */
 	struct rt_mutex_waiter *pi_blocked_on;
 	struct task_struct *wake_q_next;
+	struct task_struct *wake_entry; /* the next on a CPU's list of remote wake-ups; who made it TASK_WAKING, then that CPU */
+	unsigned char sched_remote_wakeup; /* moved to that CPU by its waker; likewise */
 
 	struct mm_struct *mm, *active_mm;
 	int exit_state, exit_code, exit_signal, pdeath_signal;

@@ -176,6 +176,7 @@ bool newidle_balance(rq* r) {
   sched_domain* sd = lowest_domain(r->cpu);
   if (sd && READ_ONCE(sched_state->overload) && r->avg_idle >= READ_ONCE(sd->max_newidle_lb_cost)) {
     update_blocked_averages(r);
+    r->clock_update_flags = 0;  // it may take a while
     raw_spin_unlock(&r->lock);
     pull_for_new_idler(r, sd);
     raw_spin_lock(&r->lock);

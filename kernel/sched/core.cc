@@ -9,6 +9,7 @@
 #include "kernel/sched/dl.hh"
 #include "kernel/sched/fair.hh"
 #include "kernel/sched/hooks.hh"
+#include "kernel/sched/polling.hh"
 #include "kernel/sched/preempt_mode.hh"
 #include "kernel/sched/stats.hh"
 #include "kernel/signal/signal.hh"
@@ -44,9 +45,9 @@ void try_to_block(rq* r, task_struct* prev, unsigned state) {
   bool loads = (state & TASK_UNINTERRUPTIBLE) && !(state & (TASK_NOLOAD | TASK_FROZEN));
   prev->sched_contributes_to_load = loads;
   if (loads) WRITE_ONCE(r->nr_uninterruptible, r->nr_uninterruptible + 1);
+  if (prev->in_iowait) atomic_inc(&r->nr_iowait);
   // From the store of on_rq on a waker may own prev's state (S-43): it is not read again here.
   deactivate_task(r, prev, DEQUEUE_SLEEP | DEQUEUE_NOCLOCK);
-  if (prev->in_iowait) atomic_inc(&r->nr_iowait);
 }
 
 // ---- Choosing -----------------------------------------------------------------------------------------------------
@@ -150,6 +151,7 @@ void __schedule(Mode mode) {
   raw_spin_lock(&r->lock);
   // C-4. Pairs with the barrier after pi_lock in try_to_wake_up (S-40), and orders user accesses before rq->curr.
   smp_mb();
+  r->clock_update_flags <<= 1;
   update_rq_clock(r);
   sched_check_rq(r, sched_check::When::Enter, prev);
 
@@ -170,6 +172,7 @@ void __schedule(Mode mode) {
   if (next == prev) {
     if (schedstat_enabled()) schedstat_inc(r->sched_count);
     sched_check_rq(r, sched_check::When::Switch, prev);
+    r->clock_update_flags = 0;
     raw_spin_unlock_irq(&r->lock);
     return;
   }
@@ -181,6 +184,7 @@ void __schedule(Mode mode) {
   constexpr u32 kSwitchWatched = 1u << static_cast<unsigned>(TraceEvent::SchedSwitch) | kSchedStatsLive;
   if (READ_ONCE(trace_events_live) & kSwitchWatched) [[unlikely]]
     note_switch(r, mode, prev, prev_state, next);
+  r->clock_update_flags = 0;
   context_switch(r, prev, next);
 }
 
@@ -279,11 +283,14 @@ extern "C" void schedule_tail(task_struct* prev) {
 void resched_curr(rq* r) {
   task_struct* curr = r->curr;
   if (test_tsk_thread_flag(curr, TIF_NEED_RESCHED)) return;
-  set_tsk_thread_flag(curr, TIF_NEED_RESCHED);
-  if (r->cpu == smp_processor_id())
+  if (r->cpu == smp_processor_id()) {
+    set_tsk_thread_flag(curr, TIF_NEED_RESCHED);
     set_preempt_need_resched();
-  else
+  } else if (set_nr_and_not_polling(curr)) {
     arch::send_ipi(r->cpu, arch::Ipi::Reschedule);
+  } else {
+    trace_sched_wake_idle_without_ipi(r->cpu);
+  }
 }
 
 void resched_cpu(unsigned cpu) {
@@ -337,6 +344,7 @@ void check_preempt_curr(rq* r, task_struct* p, int wake_flags) {
     mine->check_preempt_curr(r, p, wake_flags);
   else if (mine->rank > running->rank)
     resched_curr(r);
+  if (test_tsk_thread_flag(r->curr, TIF_NEED_RESCHED) && task_on_rq_queued(r->curr)) rq_clock_skip_update(r);
 }
 
 void scheduler_tick() {

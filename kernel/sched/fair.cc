@@ -11,6 +11,7 @@ namespace {
 void yield_task_fair(rq* r) {
   if (r->nr_running < 2) return;
   task_struct* p = r->curr;
+  if (p->policy != SCHED_BATCH) rq_clock_skip_update(r);
   if (p->se.parent) [[unlikely]]
     return yield_in_groups(r, p);
   r->cfs.yield(r->clock, fair_kind(p));

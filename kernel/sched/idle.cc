@@ -4,8 +4,10 @@
 
 #include "kernel/cpu/smp.hh"
 #include "init/init.hh"
+#include "init/params.hh"
 #include "kernel/sched/fair.hh"
 #include "kernel/sched/hooks.hh"
+#include "kernel/sched/polling.hh"
 #include "kernel/sched/stats.hh"
 #include "kernel/sync/guards.hh"
 
@@ -60,23 +62,45 @@ const sched_class idle_sched_class = {
     .update_curr = no_update,
 };
 
-// One wait: the test of NEED_RESCHED and the beginning of the wait are one step against interrupts (C-80), so that an
-// interrupt that wakes somebody in between ends the wait. There is no polling state: a remote waker always sends the IPI.
+// Linux's: idle CPUs poll while this has been asked for more often than taken back. One that has halted is told at its next interrupt.
+extern "C" void cpu_idle_poll_ctrl(bool enable) { atomic_add(enable ? 1 : -1, &sched_state->idle_polls); }
+
+// idle=poll: as Linux's.
+void idle_boot() {
+  std::string_view how;
+  if (boot_param("idle", &how) && how == "poll") cpu_idle_poll_ctrl(true);
+}
+
+// S-25. The test of NEED_RESCHED and the beginning of the wait are one step against interrupts (C-80), so that an interrupt that
+// wakes somebody in between ends the wait. From other CPUs it comes only to an idle task that does not poll: hence the test once
+// more, after it has said that it does not.
+static void halt_unless_wanted() {
+  local_irq_disable();
+  stop_polling();
+  if (test_thread_flag(TIF_NEED_RESCHED))
+    local_irq_enable();
+  else
+    arch::idle_wait();
+  start_polling();
+}
+
 static void idle_until_wanted() {
+  start_polling();
   tick_nohz_idle_enter();
   while (!test_thread_flag(TIF_NEED_RESCHED)) {
     if (smp_processor_id() == 0)
       idle_check_shutdown();
     else
       smp_idle_check_stop();
-    local_irq_disable();
-    if (test_thread_flag(TIF_NEED_RESCHED)) {
-      local_irq_enable();
-      break;
-    }
-    arch::idle_wait();
+    if (atomic_read(&sched_state->idle_polls)) [[unlikely]]
+      arch::cpu_relax();
+    else
+      halt_unless_wanted();
   }
   tick_nohz_idle_exit();
+  stop_polling();
+  // Who found us polling sent no interrupt. What is pushed from here on does.
+  if (READ_ONCE(this_rq()->wake_list)) wake_list_interrupt(this_rq());
 }
 
 [[noreturn]] void cpu_startup_idle() {

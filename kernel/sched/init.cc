@@ -12,6 +12,7 @@
 #include "kernel/sched/dl.hh"
 #include "kernel/sched/loadavg.hh"
 #include "kernel/sched/params.hh"
+#include "kernel/sched/polling.hh"
 #include "kernel/sched/preempt_mode.hh"
 #include "kernel/sched/stats.hh"
 #include "kernel/sched/stop.hh"
@@ -36,6 +37,7 @@ static rq* make_rq(unsigned cpu) {
 void sched_init() {
   SchedState& s = sched_state.construct();
   preempt_mode_boot();
+  idle_boot();
   s.tunables = CfsTunables::for_cpus(nr_cpu_ids);
   s.rr_slice = s.rr_slice_largest = 100 * HZ / 1000;
   s.load_next = jiffies + kLoadFreq;

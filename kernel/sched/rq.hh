@@ -28,6 +28,9 @@ struct CpuStopper {
 };
 
 inline constexpr int TASK_ON_RQ_QUEUED = 1, TASK_ON_RQ_MIGRATING = 2;
+// The clock has just been read, and the CPU is about to switch: its next __schedule need not read it again (spec 30 section 2.3).
+// ACT: that __schedule has begun. That the clock is up to date where it is used (UPDATED in Linux) is RQ-clock-current's to see.
+inline constexpr unsigned RQCF_REQ_SKIP = 1, RQCF_ACT_SKIP = 2;
 
 struct alignas(64) rq {
   raw_spinlock_t lock;        // everything below unless said otherwise. No checker key: prev locks it, next unlocks it
@@ -36,6 +39,7 @@ struct alignas(64) rq {
   task_struct *curr = nullptr, *idle = nullptr;
   task_struct* stop = nullptr;  // the stopper; in no class queue
   u64 clock = 0;              // ns; never goes back (S-8)
+  unsigned clock_update_flags = 0;  // RQCF_
   mm_struct* prev_mm = nullptr;  // parked between the switch and its finish (spec 22 C-16)
   u64 nr_switches = 0;
   bool online = false;
@@ -64,8 +68,8 @@ struct alignas(64) rq {
   int push_cpu = -1;
   cpu_stop_work active_balance_work;
   bool nohz_kick = false;     // this idle CPU is to balance for all idle ones
-  // Remote wake-ups (S-49): tasks in state WAKING, the last one first, by se.group_node.next. Pushed without the lock.
-  list_head* wake_list = nullptr;
+  // Remote wake-ups (S-49): tasks in state WAKING, the last one first, by wake_entry. Pushed without the lock.
+  task_struct* wake_list = nullptr;
   bool ttwu_pending = false;
   // Ticks that found a task here, in ns. Written by this CPU's tick, read by anybody.
   u64 user_time = 0, system_time = 0, online_since = 0;
@@ -122,6 +126,7 @@ struct SchedState {
   int rr_slice_ms = 100, rt_period_us = 1'000'000, rt_runtime_us = 950'000;  // as asked for; groups_lock
   DomainSet* domains = nullptr;  // see rq::dom
   mutex domains_lock;            // building and replacing them
+  atomic_t idle_polls{};         // not 0: idle CPUs watch NEED_RESCHED instead of halting (cpu_idle_poll_ctrl)
   raw_spinlock_t stop_order;     // works for several stoppers are queued under it; before a stopper's lock
   mutex stop_cpus_mutex;         // stop_works
   cpu_stop_work stop_works[NR_CPUS];
@@ -166,9 +171,13 @@ inline void add_nr_running(rq* r, int n) { WRITE_ONCE(r->nr_running, r->nr_runni
 
 // Once per lock section (S-10). rq lock held.
 inline void update_rq_clock(rq* r) {
+  if (r->clock_update_flags & RQCF_ACT_SKIP) return;
   u64 now = arch::clock_ns();
   if (static_cast<s64>(now - r->clock) > 0) r->clock = now;
 }
+
+// The clock is up to date, and r's CPU will choose before long. rq lock held.
+inline void rq_clock_skip_update(rq* r) { r->clock_update_flags |= RQCF_REQ_SKIP; }
 
 // ---- kernel/sched/core.cc -----------------------------------------------------------------------------------------
 void resched_curr(rq* r);

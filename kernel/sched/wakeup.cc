@@ -10,6 +10,7 @@
 #include "kernel/sched/check.hh"
 #include "kernel/sched/dl.hh"
 #include "kernel/sched/fair.hh"
+#include "kernel/sched/polling.hh"
 #include "kernel/sched/stats.hh"
 #include "kernel/sched/task_group.hh"
 #include "kernel/trace/trace.hh"
@@ -160,11 +161,23 @@ noinline void push_to_wake_list(task_struct* p, unsigned cpu, int wake_flags) {
   rq* r = cpu_rq(cpu);
   p->sched_remote_wakeup = (wake_flags & WF_MIGRATED) != 0;
   WRITE_ONCE(r->ttwu_pending, true);
-  list_head* node = &p->se.group_node;
-  list_head* first = READ_ONCE(r->wake_list);
-  do WRITE_ONCE(node->next, first);
-  while (!__atomic_compare_exchange_n(&r->wake_list, &first, node, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
-  if (!first) arch::send_ipi(cpu, arch::Ipi::Reschedule);
+  task_struct* first = READ_ONCE(r->wake_list);
+  do WRITE_ONCE(p->wake_entry, first);
+  while (!__atomic_compare_exchange_n(&r->wake_list, &first, p, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+  if (first) return;
+  if (set_nr_if_polling(r->idle))
+    trace_sched_wake_idle_without_ipi(cpu);
+  else
+    arch::send_ipi(cpu, arch::Ipi::Reschedule);
+}
+
+// Rule 6: p has left its queue, and is on its way off its CPU, which will take p in again when it is done. pi_lock held.
+bool leave_to_its_cpu(task_struct* p, int wake_flags) {
+  const unsigned cpu = task_cpu(p);
+  if (!wakes_remotely(p, cpu)) return false;
+  push_to_wake_list(p, cpu, wake_flags);
+  if (schedstat_enabled()) __schedstat_wakeup(p, cpu, wake_flags);
+  return true;
 }
 
 // Rules 3 to 9. pi_lock held.
@@ -183,11 +196,10 @@ int wake_locked(task_struct* p, unsigned state, int wake_flags) {
   // S-42, S-43: on_rq before on_cpu, and our store of the state after p's own CPU has read it.
   smp_rmb();
   WRITE_ONCE(p->__state, TASK_WAKING);
-  // Rule 7. Pairs with the release in finish_task_switch (S-44). No deadlock: that CPU needs nothing that we hold. Rule 6, to
-  // leave p to its CPU's wake list, is not for us: until on_cpu falls p may be about to leave its queue, and with it the list
-  // node that the wake list would use.
-  while (smp_load_acquire(&p->on_cpu)) cpu_relax();
   if (p->in_iowait) atomic_dec(&task_rq(p)->nr_iowait);
+  if (smp_load_acquire(&p->on_cpu) && leave_to_its_cpu(p, wake_flags)) return 1;
+  // Rule 7. Pairs with the release in finish_task_switch (S-44). No deadlock: that CPU needs nothing that we hold.
+  while (smp_load_acquire(&p->on_cpu)) cpu_relax();
   unsigned cpu = select_task_rq(p, p->wake_cpu, wake_flags | WF_TTWU);
   if (cpu != task_cpu(p)) {
     wake_flags |= WF_MIGRATED;
@@ -207,7 +219,7 @@ namespace {
 
 // r locked; dropped if p's affinity changed while it was on the list.
 noinline void take_in(rq* r, task_struct* p) {
-  INIT_LIST_HEAD(&p->se.group_node);
+  while (smp_load_acquire(&p->on_cpu)) cpu_relax();  // pairs with finish_task_switch: it may have been pushed before that
   activate_woken(r, p, p->sched_remote_wakeup ? WF_MIGRATED : 0);
   if (is_cpu_allowed(p, r->cpu)) [[likely]] return;
   const unsigned to = any_allowed_cpu(p);
@@ -216,15 +228,15 @@ noinline void take_in(rq* r, task_struct* p) {
 
 }  // namespace
 
-// S-49: in the order of pushing; the CPU does not count as idle before all are queued.
+// S-49: in the order of pushing; the CPU does not count as idle before all are queued. Hard interrupt, or the idle task.
 void wake_list_interrupt(rq* r) {
   unsigned long flags;
   raw_spin_lock_irqsave(&r->lock, flags);
   update_rq_clock(r);
-  list_head* next;
-  for (list_head* node = reversed(__atomic_exchange_n(&r->wake_list, nullptr, __ATOMIC_SEQ_CST)); node; node = next) {
-    next = node->next;
-    take_in(r, container_of(node, task_struct, se.group_node));
+  task_struct* next;
+  for (task_struct* p = reversed<&task_struct::wake_entry>(__atomic_exchange_n(&r->wake_list, nullptr, __ATOMIC_SEQ_CST)); p; p = next) {
+    next = p->wake_entry;  // once it runs it may be on another list
+    take_in(r, p);
   }
   WRITE_ONCE(r->ttwu_pending, false);
   sched_check_rq(r, sched_check::When::Wake);

@@ -13,7 +13,7 @@ constinit callback_head work_exited{};
 
 // Oldest first, as the files closed first are to be released first.
 void run_all(callback_head* w) {
-  for (w = reversed(w); w;) {
+  for (w = reversed<&callback_head::next>(w); w;) {
     callback_head* next = w->next;
     w->func(w);
     w = next;

@@ -11,6 +11,7 @@
 #include "kernel/entry/syscall.hh"
 #include "kernel/futex/internal.hh"
 #include "kernel/sched/params.hh"
+#include "kernel/sched/polling.hh"
 #include "kernel/sched/task_group.hh"
 #include "kernel/signal/signal.hh"
 #include "kernel/sync/guards.hh"
@@ -92,19 +93,26 @@ void two_wakers(Run& run) {
   run.check(atomic_read(&run.count) == 1, "exactly one wake-up counts");
 }
 
-// spec 30 S-42, S-44: woken while it is still on its way off its CPU; two CPUs are free for it
-void wake_a_task_that_is_leaving(Run& run) {
+// spec 30 S-42, S-44: woken while it is still on its way off its CPU; two CPUs are free for it. A fair task may be left to its CPU; for a
+// real-time one the waker waits until it is off
+void sleeps_twice_anywhere(Run& r) {
+  move_to(current, 0b111);
+  for (int i = 1; i <= 2; i++) {
+    volatile int mine = i;
+    sleep_until_posted(r, i);
+    r.check(mine == i, "the stack is its own");
+  }
+}
+void posts_twice(Run& r) {
+  post(r, 0);
+  post(r, 0);
+}
+void wake_a_task_that_is_leaving(Run& run) { run.on(1, sleeps_twice_anywhere).on(2, posts_twice).go_and_wait(); }
+void wake_an_urgent_task_that_is_leaving(Run& run) {
   run.on(1, [](Run& r) {
-       move_to(current, 0b111);
-       for (int i = 1; i <= 2; i++) {
-         volatile int mine = i;
-         sleep_until_posted(r, i);
-         r.check(mine == i, "the stack is its own");
-       }
-     }).on(2, [](Run& r) {
-    post(r, 0);
-    post(r, 0);
-  }).go_and_wait();
+       set_policy(current, fifo(5));
+       sleeps_twice_anywhere(r);
+     }).on(2, posts_twice).go_and_wait();
 }
 
 // spec 30 S-46: the waker's own CPU is where the sleeper sleeps
@@ -121,6 +129,27 @@ void wake_on_the_same_cpu(Run& run) {
 void wake_to_an_idle_cpu(Run& run) {
   run.early(1, [](Run& r) { sleep_until_posted(r, 1); });
   run.on(2, [](Run& r) { post(r, 0); }).go_and_wait();
+}
+
+// spec 30 S-25, S-46: a real-time task is queued from afar, and its idle CPU marked; a fair one is put on a list. Neither is told by an
+// interrupt while the CPU says that it polls
+void urgent_wake_to_an_idle_cpu(Run& run) {
+  run.early(1, [](Run& r) {
+       set_policy(current, fifo(5));
+       sleep_until_posted(r, 1);
+     }).on(2, [](Run& r) { post(r, 0); }).go_and_wait();
+}
+void wakes_to_polling_cpus(Run& run) {
+  cpu_idle_poll_ctrl(true);
+  run.early(1, [](Run& r) { sleep_until_posted(r, 2); }).early(0, [](Run& r) {
+       set_policy(current, fifo(5));
+       sleep_until_posted(r, 1);
+     }).on(2, [](Run& r) {
+    post(r, 1);
+    race();
+    post(r, 0);
+  }).go_and_wait();
+  cpu_idle_poll_ctrl(false);
 }
 
 // ---- With a store buffer -------------------------------------------------------------------------------------------------
@@ -743,8 +772,11 @@ constexpr Scenario kScenarios[] = {
     S(wake_against_sleep, "state then condition against condition then wake-up"),
     S(two_wakers, "two wakers of one sleep"),
     S(wake_a_task_that_is_leaving, "woken before it has left its CPU"),
+    S(wake_an_urgent_task_that_is_leaving, "the same, not left to its CPU"),
     S(wake_on_the_same_cpu, "a waker beside the sleeper, one further away"),
     S(wake_to_an_idle_cpu, "an idle CPU about to wait for interrupts"),
+    S(urgent_wake_to_an_idle_cpu, "the same, by its queue"),
+    S(wakes_to_polling_cpus, "idle CPUs that poll"),
     S(a_late_store_against_sleep, "the waker's store is late"),
     S(a_late_state_against_a_signal, "the sleeper's state is late"),
     S(wakers_of_a_short_sleep, "two wakers, the second between two sleeps"),

@@ -199,6 +199,51 @@ void resched_marks_and_folds(kunit* test) {
   forget_resched();
 }
 
+// spec 30 S-13 and section 2.3: whoever marks the running task has just read the clock, so its next choice need not. The wish counts
+// from the next __schedule on, and for that one alone
+void a_marked_cpu_keeps_its_clock(kunit* test) {
+  Stranger lower(fair_sched_class.rank - 1), higher(fair_sched_class.rank + 1);
+  {
+    MyQueue my;
+    my.r->clock_update_flags = 0;
+    forget_resched();
+    check_preempt_curr(my.r, lower.p, 0);
+    KUNIT_EXPECT_EQ(test, my.r->clock_update_flags, 0u);
+    current->on_rq = 0;
+    check_preempt_curr(my.r, higher.p, 0);
+    current->on_rq = TASK_ON_RQ_QUEUED;
+    KUNIT_EXPECT_EQ(test, my.r->clock_update_flags, 0u);  // it has gone to sleep: no
+    check_preempt_curr(my.r, higher.p, 0);
+    KUNIT_EXPECT_EQ(test, my.r->clock_update_flags, RQCF_REQ_SKIP);
+    const u64 old = --my.r->clock;
+    my.r->clock_update_flags = RQCF_ACT_SKIP;
+    update_rq_clock(my.r);
+    KUNIT_EXPECT_EQ(test, my.r->clock, old);
+    my.r->clock_update_flags = RQCF_REQ_SKIP;
+    update_rq_clock(my.r);
+    KUNIT_EXPECT_GT(test, my.r->clock, old);
+    forget_resched();
+  }
+  bool kept = false;
+  for (int i = 0; i < 20 && !kept; i++) {  // others may come between
+    preempt_disable();
+    rq* r = this_rq();
+    u64 then;
+    {
+      MyQueue my;
+      update_rq_clock(r);
+      then = r->clock;
+      r->clock_update_flags = RQCF_REQ_SKIP;
+    }
+    for (int spin = 0; spin < 100; spin++) cpu_relax();
+    schedule_preempt_disabled();
+    kept = READ_ONCE(r->clock) == then;
+    KUNIT_EXPECT_FALSE(test, READ_ONCE(r->clock_update_flags) & RQCF_ACT_SKIP);
+    preempt_enable();
+  }
+  KUNIT_EXPECT_TRUE(test, kept);
+}
+
 struct Deaf {
   bool ready = false, go = false, marked = false, folded = false, served = false;
 };
@@ -211,7 +256,10 @@ int deaf(void* d) {
   x->marked = test_thread_flag(TIF_NEED_RESCHED);
   x->folded = test_preempt_need_resched();
   local_irq_enable();
-  for (int i = 0; i < 100'000 && test_thread_flag(TIF_NEED_RESCHED); i++) cpu_relax();
+  for (int i = 0; i < 100'000 && test_thread_flag(TIF_NEED_RESCHED); i++) {
+    cond_resched();  // unless preempt=full, where the end of the interrupt has done it
+    cpu_relax();
+  }
   x->served = !test_thread_flag(TIF_NEED_RESCHED);
   return 0;
 }
@@ -311,10 +359,12 @@ void a_new_task_finds_its_signals(kunit* test) {
 
 struct Holder {
   unsigned hold, probe;  // CPUs: whose queue it holds, whose it tries
-  bool ready = false, asking = false, probed = false, got = false;
+  bool here = false, go = false, ready = false, asking = false, got = false;
 };
 int holds_a_queue(void* d) {
   auto* h = static_cast<Holder*>(d);
+  smp_store_release(&h->here, true);
+  while (!smp_load_acquire(&h->go)) cpu_relax();
   local_irq_disable();
   raw_spin_lock(&cpu_rq(h->hold)->lock);
   smp_store_release(&h->ready, true);
@@ -331,8 +381,10 @@ int holds_a_queue(void* d) {
 bool double_lock(kunit* test, unsigned mine, unsigned other, bool* let_go) {
   Holder h{.hold = other, .probe = mine};
   task_struct* t = start_on(test, holds_a_queue, &h, another_cpu(), "holder");
+  while (!smp_load_acquire(&h.here)) cpu_relax();
+  local_irq_disable();  // a tick here would wait for the lock that the holder keeps until we ask
+  smp_store_release(&h.go, true);
   while (!smp_load_acquire(&h.ready)) cpu_relax();
-  local_irq_disable();
   raw_spin_lock(&cpu_rq(mine)->lock);
   smp_store_release(&h.asking, true);
   const bool dropped = double_lock_rq(cpu_rq(mine), cpu_rq(other));
@@ -578,6 +630,7 @@ kunit_case cases[] = {
     KUNIT_CASE(deactivating_stores_on_rq_first),
     KUNIT_CASE(classes_decide_who_preempts),
     KUNIT_CASE(resched_marks_and_folds),
+    KUNIT_CASE(a_marked_cpu_keeps_its_clock),
     KUNIT_CASE(resched_of_another_cpu_is_an_interrupt),
     KUNIT_CASE(a_new_task_is_no_sleeper),
     KUNIT_CASE(a_new_task_finds_its_signals),
