@@ -85,7 +85,13 @@ HOSTED_ENGINE CpuSet relaxing_cpus() {
   return set;
 }
 
+[[noreturn]] void give_up(const char* why);
+
 HOSTED_ENGINE unsigned choose(CpuSet set) {
+  if (__atomic_load_n(&engine.told_to_stop, __ATOMIC_RELAXED)) [[unlikely]] {
+    engine.told_to_stop = false;
+    give_up("stopped by a signal");
+  }
   unsigned n = static_cast<unsigned>(__builtin_popcountll(set));
   if (hosted_pilot.steering && n > 1) [[unlikely]] return pilot_choose(set, Forced::Yes);
   unsigned skip = n == 1 ? 0 : static_cast<unsigned>(next_random(&engine.chooser) % n);
@@ -305,6 +311,15 @@ HOSTED_ENGINE void deliver_interrupts(pt_regs* user_regs) {
 // ---- The contract: this CPU ---------------------------------------------------------------------------------------
 using hosted::engine;
 using hosted::this_cpu;
+
+extern "C" HOSTED_ENGINE int hosted_tell_to_stop() {
+  if (!__atomic_load_n(&engine.alive, __ATOMIC_RELAXED)) return 0;
+  if (engine.parallel)
+    hosted::parallel::tell_to_stop();
+  else
+    __atomic_store_n(&engine.told_to_stop, true, __ATOMIC_RELAXED);
+  return 1;
+}
 
 extern "C" HOSTED_ENGINE __attribute__((__noinline__)) task_struct* hosted_current() { return this_cpu().block.current_task; }
 

@@ -49,6 +49,7 @@ struct Engine {
   unsigned nr_cpus, current;  // current: of the deterministic engine
   bool parallel;
   bool alive;
+  bool told_to_stop;      // by a signal to the host program: report all tasks and end
   unsigned reporter;      // parallel engine: 1 + the CPU that goes on in a world that is over, to tell why
   u64 host_epoch;         // parallel engine: host time at clock_ns() == 0
   u64 now;

@@ -54,13 +54,6 @@ HOSTED_ENGINE void look_at_clock(Cpu& me) {
   __atomic_fetch_or(&me.pending, kPendingTimer, __ATOMIC_RELAXED);
 }
 
-// The world is over, or this is who tells why: true.
-HOSTED_ENGINE bool over(Cpu& me) {
-  if (alive()) [[likely]] return false;
-  if (!reports(me)) leave(me);
-  return true;
-}
-
 HOSTED_ENGINE void wake_everybody() {
   for (unsigned i = 0; i < engine.nr_cpus; i++) {
     __atomic_fetch_or(&engine.cpus[i].pending, kPendingEnd, __ATOMIC_SEQ_CST);
@@ -79,6 +72,14 @@ HOSTED_ENGINE void wake_everybody() {
   pr_emerg("hosted: %s after %llu ns\n", why, now());
   report_all_tasks();
   end(kEndDeadlock, 1);
+}
+
+// The world is over, or this is who tells why: true.
+HOSTED_ENGINE bool over(Cpu& me) {
+  if (alive()) [[likely]] return false;
+  if (__atomic_exchange_n(&engine.told_to_stop, false, __ATOMIC_RELAXED)) give_up(me, "stopped by a signal");
+  if (!reports(me)) leave(me);
+  return true;
 }
 
 // Everybody asleep, nothing pending, no timer.
@@ -148,6 +149,12 @@ HOSTED_ENGINE void begin(u64 seed) {
 HOSTED_ENGINE void start(Cpu& c) {
   __atomic_store_n(&c.go, kGo, __ATOMIC_RELEASE);
   host_wake(&c.go);
+}
+
+HOSTED_ENGINE void tell_to_stop() {
+  __atomic_store_n(&engine.told_to_stop, true, __ATOMIC_SEQ_CST);  // first: who sees the end looks why
+  __atomic_store_n(&engine.alive, false, __ATOMIC_SEQ_CST);
+  wake_everybody();
 }
 
 [[noreturn]] HOSTED_ENGINE void end(HostedEnd how, int status) {

@@ -14,6 +14,7 @@ namespace hosted::parallel {
 
 void begin(u64 seed);     // before CPU 0 enters the kernel: the other CPUs' host threads wait to be started
 void start(Cpu& c);       // c goes on at c.running
+void tell_to_stop();      // from a host signal handler
 [[noreturn]] void end(HostedEnd how, int status);  // this world is over, for all CPUs
 void join();              // on CPU 0's host thread, outside of the kernel: the others are outside, too
 void wait_until_parked(const Cpu& c);     // its host thread is off the stacks of the kernel

@@ -91,6 +91,10 @@ void hosted_console_input(const char* text, unsigned long size);
 // A fault in kernel code, called by the host's SIGSEGV handler on its own stack: prints what it can.
 void hosted_report_fault(unsigned long address, unsigned long ip, unsigned long sp, unsigned long bp);
 
+// From a host signal handler: the world ends as if deadlocked, after a report of what each task is at, as soon as some CPU comes to a
+// point at which it could be interrupted. 0: no world runs.
+int hosted_tell_to_stop(void);
+
 // ---- The host side provides; callable from any fiber ---------------------------------------------------------------
 int host_map_arena(unsigned long size);                                                  // 0 or errno
 int host_vmap(unsigned long va, const unsigned* page_numbers, unsigned long n);           // 0 or errno

@@ -67,6 +67,17 @@ void catch_faults() {
   for (int sig : {SIGSEGV, SIGBUS}) sigaction(sig, &sa, nullptr);
 }
 
+// A developer or a test's time limit has had enough of a world. The second signal kills.
+void catch_orders_to_stop() {
+  struct sigaction sa {};
+  sa.sa_handler = [](int sig) {
+    hosted_log.echo = true;
+    if (!hosted_tell_to_stop()) raise(sig);  // by now the default again
+  };
+  sa.sa_flags = SA_RESTART | static_cast<int>(SA_RESETHAND);
+  for (int sig : {SIGQUIT, SIGTERM}) sigaction(sig, &sa, nullptr);
+}
+
 void set_up_once() {
   static bool done;
   if (done) return;
@@ -77,6 +88,7 @@ void set_up_once() {
   hosted_log.text_cap = kMaxText;
   boot_stack = host_stack_alloc(kBootStack);
   catch_faults();
+  catch_orders_to_stop();
 }
 
 void find_own_stack(HostedConfig* config) {
