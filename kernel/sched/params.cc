@@ -164,7 +164,7 @@ ParamChange::~ParamChange() {
   if (old_class_ != p->sched_class) {
     old_class_->switched_from(r, p);
     p->sched_class->switched_to(r, p);
-  } else if (old_prio_ != new_prio_) {
+  } else if (old_prio_ != new_prio_ || dl_prio(new_prio_)) {  // all of deadline's have one priority: its parameters say who goes first
     p->sched_class->prio_changed(r, p, old_prio_);
   }
   if (r->rt.nr_running > 1) guard_.from = r;

@@ -205,12 +205,49 @@ static void running_bandwidth_follows_sleep(kunit* test) {
   KUNIT_EXPECT_EQ(test, running(), 0ull);
 }
 
+// Interrupts are off past the end of the hog's period, so that its timer has not come when it is queued anew.
+struct Changer {
+  task_struct* hog;
+  bool wanted_before, wanted_after, changed;
+  completion done;
+  static int run(void* p) {
+    auto* c = static_cast<Changer*>(p);
+    while (!data_race(c->hog->dl.throttled)) msleep(1);
+    local_irq_disable();
+    while (dl::before(arch::clock_ns(), dl::next_period(c->hog->dl))) cpu_relax();
+    c->wanted_before = test_thread_flag(TIF_NEED_RESCHED);
+    c->changed = set_deadline(c->hog, 10, 100, 100, SCHED_FLAG_DL_OVERRUN).has_value();
+    c->wanted_after = test_thread_flag(TIF_NEED_RESCHED);
+    local_irq_enable();
+    complete(&c->done);
+    return 0;
+  }
+};
+
+// spec 32 D-22: a change of parameters may make it runnable, so it looks whom it preempts
+static void a_change_asks_for_a_switch(kunit* test) {
+  Hog h;
+  h.start(test);
+  KUNIT_ASSERT_TRUE(test, set_deadline(h.task, 10, 100).has_value());
+  Changer c = {.hog = h.task};
+  init_completion(&c.done);
+  task_struct* t = kthread_create(Changer::run, &c, "changer");
+  KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t);
+  KUNIT_EXPECT_TRUE(test, __sched_setscheduler(t, {.policy = SCHED_FIFO, .rt_priority = 1}, SchedCaller::Kernel).has_value());
+  wake_up_process(t);
+  wait_for_completion(&c.done);
+  KUNIT_EXPECT_TRUE(test, c.changed);
+  KUNIT_EXPECT_FALSE(test, c.wanted_before);
+  KUNIT_EXPECT_TRUE(test, c.wanted_after);
+}
+
 static kunit_case one_cpu[] = {
     KUNIT_CASE(a_hog_is_held_to_its_budget),
     KUNIT_CASE(a_yield_gives_up_the_rest),
     KUNIT_CASE(it_runs_before_real_time_tasks),
     KUNIT_CASE(the_earlier_deadline_runs_first),
     KUNIT_CASE(admission_is_tested),
+    KUNIT_CASE(a_change_asks_for_a_switch),
     {},
 };
 static kunit_suite one_cpu_suite = {.name = "sched_deadline_up", .test_cases = one_cpu, .world = {.cpus = 1}};
