@@ -40,8 +40,9 @@ void check_task_entity(const Where& w, const cfs_rq* q, sched_entity* se) {
   require(w, !list_empty(&se->group_node), "CFS-task-listed", p->pid);
   require(w, se->avg.last_update_time, "PELT-queued-is-attached", p->pid);
   require(w, se->avg.util_avg <= pelt::kCapacityScale + 8, "PELT-task-util-bound", static_cast<long>(se->avg.util_avg));
-  // Not by its own weight: one that was reniced in another class brings the load of its former weight back.
-  require(w, se->avg.load_avg <= kPrioToWeight[0], "PELT-task-load-bound", static_cast<long>(se->avg.load_avg));
+  // Not by its own weight: one that was reniced in another class brings the load of its former weight back, and if it is reniced again
+  // before that has faded it may have any (F-40, F-49). Only the stress does that.
+  require_if_exact(w, se->avg.load_avg <= kPrioToWeight[0], "PELT-task-load-bound", static_cast<long>(se->avg.load_avg));
   check_average(w, se->avg, pelt_clock(q, w.r->clock));
 }
 
@@ -215,7 +216,9 @@ void check_bandwidth(const Where& w, cfs_rq* q) {
   if (q->throttled) {
     require(w, q->runtime_remaining <= 0, "BW-throttled-has-nothing", q->runtime_remaining);
     require(w, !q->owner->on_rq, "BW-throttled-not-queued");
-    if (!raw_spin_is_locked(&b.lock)) require(w, b.period_active, "BW-throttled-timer-armed");
+    // Not of a group that has just lost its limit: its queues are let go one after the other.
+    if (!raw_spin_is_locked(&b.lock) && data_race(b.pool.quota) != kNoQuota)
+      require(w, data_race(b.period_active), "BW-throttled-timer-armed");
   }
   require(w, q->runtime_enabled || !q->throttled, "BW-no-quota-no-throttle");
   if (b.pool.quota == kNoQuota) return;

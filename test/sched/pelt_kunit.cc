@@ -175,6 +175,17 @@ void attach_and_detach(kunit* test) {
   KUNIT_EXPECT_EQ(test, tiny.load_sum, 1ull);
 }
 
+// spec 31 F-40, F-49: an average brought back at a lower weight has a sum beyond that of an entity that was always there, so after a change
+// to a higher weight it exceeds any. That is so on Linux too.
+void a_load_from_a_heavier_time(kunit* test) {
+  sched_avg q = {}, se = {.load_avg = 88761};
+  pelt::attach(q, se, scale_load(15));
+  KUNIT_EXPECT_EQ(test, se.load_sum, 88761 * pelt::kMinDivider / 15);
+  KUNIT_EXPECT_EQ(test, q.load_avg, 88761ul);
+  pelt::average(se, 88761);
+  KUNIT_EXPECT_GT(test, se.load_avg, 5000 * 88761ul);
+}
+
 // spec 31 F-41: sums are floored at what the averages say.
 void sums_do_not_fall_below_their_averages(kunit* test) {
   sched_avg q = {.load_sum = 10, .util_sum = 10, .load_avg = 5, .util_avg = 7};
@@ -211,7 +222,7 @@ void estimated_utilisation(kunit* test) {
 kunit_case cases[] = {
     KUNIT_CASE(inverses), KUNIT_CASE(the_maximum_is_a_fixed_point), KUNIT_CASE(decaying), KUNIT_CASE(one_update_by_hand),
     KUNIT_CASE(odd_times), KUNIT_CASE(running_from_nothing), KUNIT_CASE(sleeping_from_full), KUNIT_CASE(cycles),
-    KUNIT_CASE(a_queue_of_two), KUNIT_CASE(attach_and_detach), KUNIT_CASE(sums_do_not_fall_below_their_averages),
+    KUNIT_CASE(a_queue_of_two), KUNIT_CASE(attach_and_detach), KUNIT_CASE(a_load_from_a_heavier_time), KUNIT_CASE(sums_do_not_fall_below_their_averages),
     KUNIT_CASE(new_tasks), KUNIT_CASE(estimated_utilisation), {},
 };
 kunit_suite suite = {.name = "pelt", .test_cases = cases};
