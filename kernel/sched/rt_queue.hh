@@ -17,10 +17,12 @@ struct rt_rq {
   }
   rt_rq(const rt_rq&) = delete;
 
-  // Best queued priority, MAX_RT_PRIO when empty.
+  // Best queued priority, MAX_RT_PRIO when empty. As a hint, of any CPU.
   int best() const {
-    if (active[0]) return __builtin_ctzll(active[0]);
-    return active[1] ? 64 + __builtin_ctzll(active[1]) : MAX_RT_PRIO;
+    const u64 high = READ_ONCE(active[0]);
+    if (high) return __builtin_ctzll(high);
+    const u64 low = READ_ONCE(active[1]);
+    return low ? 64 + __builtin_ctzll(low) : MAX_RT_PRIO;
   }
   sched_rt_entity* first() const {  // R-6; null: empty
     int p = best();
@@ -34,7 +36,7 @@ struct rt_rq {
         list_add(&e->run_list, &queue[prio]);
       else
         list_add_tail(&e->run_list, &queue[prio]);
-      active[prio / 64] |= 1ull << prio % 64;
+      WRITE_ONCE(active[prio / 64], active[prio / 64] | 1ull << prio % 64);
       e->on_list = 1;
     }
     e->on_rq = 1;
@@ -44,7 +46,7 @@ struct rt_rq {
   void dequeue(sched_rt_entity* e, int prio, bool rr, int flags) {
     if ((flags & (DEQUEUE_SAVE | DEQUEUE_MOVE)) != DEQUEUE_SAVE) {
       list_del_init(&e->run_list);
-      if (list_empty(&queue[prio])) active[prio / 64] &= ~(1ull << prio % 64);
+      if (list_empty(&queue[prio])) WRITE_ONCE(active[prio / 64], active[prio / 64] & ~(1ull << prio % 64));
       e->on_list = 0;
     }
     e->on_rq = 0;
