@@ -31,6 +31,7 @@ class PidTable {
   void destroy();
 
  private:
+  Mid* mid_of(int nr) const;  // null: not made yet
   Leaf* leaf_of(int nr) const;
   Mid* top_[kTopSlots];
 };

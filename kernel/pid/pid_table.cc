@@ -22,10 +22,11 @@ struct pid* visible(struct pid* p) { return p == reserved_mark() ? nullptr : p; 
 
 }  // namespace
 
+// Acquire: pair with grow(), which holds no lock, so that the zeroes in a new one are seen.
+PidTable::Mid* PidTable::mid_of(int nr) const { return __atomic_load_n(&top_[place_of(nr).top], __ATOMIC_ACQUIRE); }
 PidTable::Leaf* PidTable::leaf_of(int nr) const {
-  Place p = place_of(nr);
-  Mid* mid = __atomic_load_n(&top_[p.top], __ATOMIC_ACQUIRE);
-  return mid ? __atomic_load_n(&mid->leaf[p.mid], __ATOMIC_ACQUIRE) : nullptr;
+  Mid* mid = mid_of(nr);
+  return mid ? __atomic_load_n(&mid->leaf[place_of(nr).mid], __ATOMIC_ACQUIRE) : nullptr;
 }
 
 struct pid* PidTable::find(int nr) const {
@@ -38,8 +39,8 @@ struct pid* PidTable::find(int nr) const {
 struct pid* PidTable::find_ge(int nr, int limit) const {
   for (int n = nr < 1 ? 1 : nr; n < limit;) {
     Place p = place_of(n);
-    Mid* mid = __atomic_load_n(&top_[p.top], __ATOMIC_ACQUIRE);
-    if (!mid || !mid->leaf[p.mid] || !READ_ONCE(mid->used[p.mid])) {
+    Mid* mid = mid_of(n);
+    if (!mid || !READ_ONCE(mid->used[p.mid])) {
       n = static_cast<int>((static_cast<unsigned>(n) / kLeafSlots + 1) * kLeafSlots);
       continue;
     }
@@ -52,8 +53,8 @@ struct pid* PidTable::find_ge(int nr, int limit) const {
 int PidTable::reserve_in(int low, int high) {
   for (int n = low; n < high;) {
     Place p = place_of(n);
-    Mid* mid = top_[p.top];
-    Leaf* leaf = mid ? mid->leaf[p.mid] : nullptr;
+    Mid* mid = mid_of(n);
+    Leaf* leaf = leaf_of(n);
     if (!leaf) return -ENOMEM;
     if (mid->used[p.mid] < kLeafSlots) {
       for (unsigned s = p.slot; s < kLeafSlots && n < high; s++, n++) {
@@ -76,7 +77,7 @@ bool PidTable::grow(int nr) {
     if (!mid) return false;
     if (!try_cmpxchg(&top_[p.top], &expected, mid)) kfree(mid);
   }
-  Leaf** place = &top_[p.top]->leaf[p.mid];
+  Leaf** place = &mid_of(nr)->leaf[p.mid];
   if (READ_ONCE(*place)) return true;
   auto* leaf = static_cast<Leaf*>(kzalloc(sizeof(Leaf), GFP_KERNEL));
   Leaf* expected = nullptr;
