@@ -312,7 +312,7 @@ void wake_q_add_safe(wake_q_head* h, task_struct* t) {
 }
 void wake_up_q(wake_q_head* h) {
   for (task_struct* t = h->first; t != WAKE_Q_TAIL;) {
-    task_struct* next = t->wake_q_next;
+    task_struct* next = READ_ONCE(t->wake_q_next);  // others who would wake t look at it, and fail
     WRITE_ONCE(t->wake_q_next, nullptr);  // before the wake-up: afterwards t may be queued again
     wake_up_process(t);
     put_task_struct(t);

@@ -123,7 +123,7 @@ int start_waiting(rt_mutex* lock, rt_mutex_waiter* w, task_struct* task) {
   w->lock = lock;
   rt_mutex_waiter* was = first_waiter(lock);
   join_lock(w);
-  task->pi_blocked_on = w;
+  WRITE_ONCE(task->pi_blocked_on, w);  // rt_mutex_adjust_pi() looks without the lock
   task_struct* owner = owner_of(lock);
   if (!owner || first_waiter(lock) != w) return 0;
   if (was) withdraw(was, owner);
@@ -140,7 +140,7 @@ void stop_waiting(rt_mutex* lock, rt_mutex_waiter* w) {
   task_struct* owner = owner_of(lock);
   const bool was_first = first_waiter(lock) == w;
   leave_lock(w);
-  w->task->pi_blocked_on = nullptr;
+  WRITE_ONCE(w->task->pi_blocked_on, static_cast<rt_mutex_waiter*>(nullptr));
   rt_mutex_waiter* next = first_waiter(lock);
   if (was_first && owner) {
     withdraw(w, owner);
@@ -170,7 +170,7 @@ bool try_to_take(rt_mutex* lock, rt_mutex_waiter* w) {
   if (w) {
     if (w != first && !before(w, first)) return false;
     leave_lock(w);
-    current->pi_blocked_on = nullptr;
+    WRITE_ONCE(current->pi_blocked_on, static_cast<rt_mutex_waiter*>(nullptr));
   } else if (first && waiting_prio(current) >= first->prio) {
     return false;
   }
@@ -333,7 +333,7 @@ void rt_mutex_hand_over(rt_mutex* lock, rt_mutex_waiter* w) {
   task_struct* from = owner_of(lock);
   withdraw(first_waiter(lock), from);
   leave_lock(w);
-  w->task->pi_blocked_on = nullptr;
+  WRITE_ONCE(w->task->pi_blocked_on, static_cast<rt_mutex_waiter*>(nullptr));
   propagate(from);
   become_owner(lock, w->task);
 }
