@@ -337,14 +337,13 @@ void deactivate_task(rq* r, task_struct* p, int flags) {
     p->sched_class->dequeue_task(r, p, flags);
 }
 
-// S-13.
+// S-13, but that the clock is read again at the switch: what the waker does until then is its own time (docs/spec-notes.md).
 void check_preempt_curr(rq* r, task_struct* p, int wake_flags) {
   const sched_class *mine = p->sched_class, *running = r->curr->sched_class;
   if (mine == running)
     mine->check_preempt_curr(r, p, wake_flags);
   else if (mine->rank > running->rank)
     resched_curr(r);
-  if (test_tsk_thread_flag(r->curr, TIF_NEED_RESCHED) && task_on_rq_queued(r->curr)) rq_clock_skip_update(r);
 }
 
 void scheduler_tick() {
