@@ -239,6 +239,7 @@ void reset_task(linux_binprm* b) {
   set_dumpable(t->mm, wants_secure_dumpable(b) ? SUID_DUMP_DISABLE : SUID_DUMP_USER);
   set_comm_from(b->filename);
   WRITE_ONCE(t->self_exec_id, t->self_exec_id + 1);
+  IrqOffSpinGuard siglock(t->sighand->siglock);  // senders look at the actions
   flush_signal_handlers(t, 0);
 }
 

@@ -129,7 +129,7 @@ Result<task_struct*> dup_task_struct(task_struct* orig) {
 void put_task_stack(task_struct* t) {
   if (!refcount_dec_and_test(&t->stack_refcount)) return;
   void* stack = t->stack;
-  t->stack = nullptr;
+  WRITE_ONCE(t->stack, nullptr);
   free_stack(stack);
 }
 

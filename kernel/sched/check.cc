@@ -238,7 +238,7 @@ void check_task(const Where& w, const task_struct* p) {
   require(w, static_cast<unsigned>(p->wake_cpu) < nr_cpu_ids, "TASK-wake-cpu", p->wake_cpu);
   if (task_on_rq_queued(p)) check_queued(w, p);
   if (!READ_ONCE(p->on_rq)) check_off_queue(w, p);
-  if (somebody_owns(p)) return;  // its parameters may be changing
+  if (somebody_owns(p) || READ_ONCE(p->__state) == TASK_DEAD) return;  // its parameters may be changing, or mean nothing any more
   if (plain_class(p)) require(w, p->sched_class == class_of_prio(p->prio), "TASK-class-of-priority", p->prio);
   require_equal(w, "TASK-normal-prio", p->normal_prio, normal_prio(p));
   require(w, p->prio <= p->normal_prio, "TASK-boost-only-raises", p->prio, p->normal_prio);

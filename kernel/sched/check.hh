@@ -71,6 +71,6 @@ unsigned check_tree(const Where& w, const rb_root_cached& root, bool (*before)(c
 // The hook. A test of one word where checks are compiled, nothing elsewhere.
 inline void sched_check_rq(rq* r, sched_check::When when, task_struct* prev = nullptr) {
   if constexpr (arch::kSelfChecks)
-    if (sched_check::state.on) [[unlikely]]
+    if (READ_ONCE(sched_check::state.on)) [[unlikely]]
       sched_check::check_rq(r, when, prev);
 }

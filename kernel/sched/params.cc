@@ -28,8 +28,13 @@ const sched_class* class_of_prio(int prio) {
 static load_weight weight_of(const task_struct* p) {
   return p->policy == SCHED_IDLE ? weight_of_idle() : weight_of_nice(task_nice(p));
 }
+// The dead are taken off the books without a lock, after their last switch (put_dead_task), by the class and the weight that they had. pi_lock
+// held: who is not dead yet will be after us.
+static bool is_gone(const task_struct* p) { return READ_ONCE(p->__state) == TASK_DEAD && !READ_ONCE(p->on_rq); }
+
 // p is off its queue, but its load may still be part of the queue's.
 void set_load_weight(task_struct* p) {
+  if (is_gone(p)) return;
   const load_weight w = weight_of(p);
   if (p->se.avg.last_update_time && p->sched_class == &fair_sched_class)
     reweight_entity(p->se.cfs_rq, &p->se, w, task_rq(p)->clock);
@@ -134,8 +139,9 @@ ParamChange::ParamChange(ParamLock& locked, Donor donor)
 }
 
 void ParamChange::take_off(int new_prio) {
-  new_prio_ = new_prio;
   task_struct* p = guard_.task;
+  if (is_gone(p)) new_prio = old_prio_;
+  new_prio_ = new_prio;
   rq* r = guard_.r;
   update_rq_clock(r);
   queued_ = task_on_rq_queued(p);
@@ -156,7 +162,7 @@ ParamChange::~ParamChange() {
   task_struct* p = guard_.task;
   rq* r = guard_.r;
   WRITE_ONCE(p->prio, new_prio_);  // other CPUs look for the least urgent one
-  p->sched_class = class_of_prio(new_prio_);
+  if (const sched_class* now = class_of_prio(new_prio_); now != p->sched_class) p->sched_class = now;
   if (rt_prio(old_prio_) && !rt_prio(new_prio_)) p->rt.timeout = 0;  // S-75
   if (p->pi_top_task || p->dl.boosted) dl_inherit(p, p->pi_top_task);
   if (queued_) p->sched_class->enqueue_task(r, p, flags_ | (old_prio_ < new_prio_ ? ENQUEUE_HEAD : 0));  // S-57

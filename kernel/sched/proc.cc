@@ -71,7 +71,7 @@ constexpr StatLine kStatLines[] = {
 
 void show_statistics(seq_file* m, const task_struct* p, u64 switches) {
   static constexpr sched_statistics kNothing = {};
-  const sched_statistics* s = READ_ONCE(p->stats);
+  const sched_statistics* s = statistics_of(p);
   if (!s) s = &kNothing;
   for (const StatLine& l : kStatLines) (l.is_time ? nanoseconds : static_cast<void (*)(seq_file*, const char*, u64)>(number))(m, l.name, READ_ONCE(s->*l.value));
   const u64 ran = READ_ONCE(p->se.sum_exec_runtime);
@@ -170,7 +170,7 @@ int show_pid_sched(seq_file* m, task_struct* p) {
 
 // Whatever is written zeroes the statistics. p goes on meanwhile, and its clocks (the *_start) with it.
 long write_pid_sched(file*, task_struct* p, char*, size_t n, loff_t) {
-  sched_statistics* s = READ_ONCE(p->stats);
+  sched_statistics* s = statistics_of(p);
   if (!s) return static_cast<long>(n);
   TaskRqGuard guard(p);
   *s = {};

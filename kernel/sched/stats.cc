@@ -72,7 +72,6 @@ Result<void> give_statistics(task_struct* p) {
   void* fresh = kzalloc(sizeof(sched_statistics), GFP_ATOMIC);
   if (!fresh) return fail(ENOMEM);
   sched_statistics* none = nullptr;
-  // Pairs with the reads of whoever counts: the zeroes are seen before the pointer.
   if (!__atomic_compare_exchange_n(&p->stats, &none, static_cast<sched_statistics*>(fresh), false, __ATOMIC_RELEASE,
                                    __ATOMIC_RELAXED))
     kfree(fresh);
@@ -91,14 +90,14 @@ Result<void> give_statistics_to_all() {
 u64 sched_info_pcount(const task_struct* p) { return READ_ONCE(p->nvcsw) + READ_ONCE(p->nivcsw) + task_on_cpu(p); }
 
 void __schedstat_enqueue(rq* r, task_struct* p, int flags) {
-  sched_statistics* s = READ_ONCE(p->stats);
+  sched_statistics* s = statistics_of(p);
   if (!s) return;
   if (r->curr != p) wait_starts(r, s);
   if (flags & ENQUEUE_WAKEUP) sleep_ends(r, p, s);
 }
 
 void __schedstat_dequeue(rq* r, task_struct* p, int flags) {
-  sched_statistics* s = READ_ONCE(p->stats);
+  sched_statistics* s = statistics_of(p);
   if (!s) return;
   if (r->curr != p) wait_ends(r, p, s);
   if (!(flags & DEQUEUE_SLEEP)) return;
@@ -109,12 +108,12 @@ void __schedstat_dequeue(rq* r, task_struct* p, int flags) {
 
 void __schedstat_switch(rq* r, task_struct* prev, task_struct* next) {
   schedstat_inc(r->sched_count);
-  sched_statistics* s = READ_ONCE(prev->stats);
+  sched_statistics* s = statistics_of(prev);
   if (s && prev != r->idle && task_on_rq_queued(prev)) {
     WRITE_ONCE(s->wait_start, 0);
     wait_starts(r, s);
   }
-  s = READ_ONCE(next->stats);
+  s = statistics_of(next);
   if (!s || next == r->idle) return;
   wait_ends(r, next, s);
   // A whole slice is one that was had beside others; the stretch before this one is it.
@@ -123,7 +122,7 @@ void __schedstat_switch(rq* r, task_struct* prev, task_struct* next) {
 }
 
 void __schedstat_ran(task_struct* p, u64 ns) {
-  if (sched_statistics* s = READ_ONCE(p->stats)) raise(s->exec_max, ns);
+  if (sched_statistics* s = statistics_of(p)) raise(s->exec_max, ns);
 }
 
 void __schedstat_wakeup(task_struct* p, unsigned cpu, int wake_flags) {
@@ -136,7 +135,7 @@ void __schedstat_wakeup(task_struct* p, unsigned cpu, int wake_flags) {
   } else if (sched_domain* sd = domain_reaching(cpu)) {
     WRITE_ONCE(sd->stats.ttwu_wake_remote, sd->stats.ttwu_wake_remote + 1);
   }
-  sched_statistics* s = READ_ONCE(p->stats);
+  sched_statistics* s = statistics_of(p);
   if (!s) return;
   schedstat_inc(local ? s->nr_wakeups_local : s->nr_wakeups_remote);
   if (wake_flags & WF_MIGRATED) schedstat_inc(s->nr_wakeups_migrate);
@@ -145,7 +144,7 @@ void __schedstat_wakeup(task_struct* p, unsigned cpu, int wake_flags) {
 }
 
 void __schedstat_affine(sched_domain* sd, task_struct* p, bool came) {
-  sched_statistics* s = READ_ONCE(p->stats);
+  sched_statistics* s = statistics_of(p);
   if (s) schedstat_inc(s->nr_wakeups_affine_attempts);
   if (!came) return;
   WRITE_ONCE(sd->stats.ttwu_move_affine, sd->stats.ttwu_move_affine + 1);

@@ -21,6 +21,8 @@ struct sched_statistics {
 };
 
 inline bool schedstat_enabled() { return unlikely(READ_ONCE(trace_events_live) & kSchedStatsLive); }
+// Null: it has none yet. Pairs with the release in give_statistics: the zeroes are seen before the pointer.
+inline sched_statistics* statistics_of(const task_struct* p) { return __atomic_load_n(&p->stats, __ATOMIC_ACQUIRE); }
 inline void schedstat_inc(u64& n) { WRITE_ONCE(n, n + 1); }
 // A count of a domain's lines in /proc/schedstat.
 inline void domain_stat(unsigned& n, unsigned by = 1) {
@@ -57,7 +59,7 @@ inline void schedstat_ran(task_struct* p, u64 ns) {
 
 inline void schedstat_count(task_struct* p, u64 sched_statistics::* n) {
   if (!schedstat_enabled()) return;
-  if (sched_statistics* s = READ_ONCE(p->stats)) schedstat_inc(s->*n);
+  if (sched_statistics* s = statistics_of(p)) schedstat_inc(s->*n);
 }
 
 void sched_stats_boot();                     // schedstats=, once there is memory

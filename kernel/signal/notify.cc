@@ -78,7 +78,7 @@ bool do_notify_parent(task_struct* t, int sig) {
     if (send) {
       kernel_siginfo info;
       fill_child_info(&info, t, sig, parent);
-      fill_exit_status(&info, t->signal->flags & SIGNAL_GROUP_EXIT ? t->signal->group_exit_code : t->exit_code);
+      fill_exit_status(&info, READ_ONCE(t->signal->flags) & SIGNAL_GROUP_EXIT ? t->signal->group_exit_code : t->exit_code);
       send_translated_locked(sig, &info, parent, PIDTYPE_TGID, Force::No);
     }
   }

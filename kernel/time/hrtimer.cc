@@ -76,11 +76,15 @@ void dequeue(hrtimer* t, hrtimer_clock_base* b) {
     WRITE_ONCE(b->cpu->nonempty, b->cpu->nonempty & ~(1u << index_in_cpu(b)));
 }
 
+// Who moves t to another base has not its lock yet when it says so, and has written t under the old one's: the acquire pairs with the
+// release in lock_for_start.
+hrtimer_clock_base* base_of(const hrtimer* t) { return __atomic_load_n(&t->base, __ATOMIC_ACQUIRE); }
+
 hrtimer_clock_base* lock_base(const hrtimer* t, unsigned long* irq) NO_THREAD_SAFETY_ANALYSIS {
   for (;;) {
-    hrtimer_clock_base* b = READ_ONCE(t->base);
+    hrtimer_clock_base* b = base_of(t);
     *irq = _raw_spin_lock_irqsave(&b->cpu->lock);
-    if (READ_ONCE(t->base) == b) return b;
+    if (base_of(t) == b) return b;
     _raw_spin_unlock_irqrestore(&b->cpu->lock, *irq);
     arch::cpu_relax();
   }
@@ -94,10 +98,10 @@ hrtimer_clock_base* lock_for_start(hrtimer* t, unsigned long* irq) NO_THREAD_SAF
     HrCpu& here = hr->cpu.this_cpu();
     if (b->cpu == &here || b->running == t) return b;
     hrtimer_clock_base* to = &here.base[index_in_cpu(b)];
-    WRITE_ONCE(t->base, to);
+    __atomic_store_n(&t->base, to, __ATOMIC_RELEASE);
     _raw_spin_unlock(&b->cpu->lock);
     _raw_spin_lock(&here.lock);
-    if (READ_ONCE(t->base) == to && !(t->state & HRTIMER_STATE_ENQUEUED)) return to;
+    if (base_of(t) == to && !(t->state & HRTIMER_STATE_ENQUEUED)) return to;
     _raw_spin_unlock_irqrestore(&here.lock, *irq);  // another CPU started it between the locks: ours comes after
   }
 }

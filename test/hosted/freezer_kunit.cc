@@ -16,7 +16,7 @@ namespace {
 using namespace program;
 
 unsigned state_of(const task_struct* t) { return READ_ONCE(t->__state); }
-unsigned long switches(const task_struct* t) { return t->nvcsw + t->nivcsw; }
+unsigned long switches(const task_struct* t) { return READ_ONCE(t->nvcsw) + READ_ONCE(t->nivcsw); }
 
 // Pid 1 runs the suites and waits for this case, not as a freezable sleeper: it is left out.
 int freeze_users() {
@@ -188,11 +188,11 @@ void running_and_sleeping_users(kunit* test) {
   for (const Process* p : {&spinner, &sleeper, &parent}) {
     KUNIT_EXPECT_EQ(test, state_of(p->t), unsigned{TASK_FROZEN});
     KUNIT_EXPECT_FALSE(test, READ_ONCE(p->t->on_rq));
-    KUNIT_EXPECT_FALSE(test, p->t->sched_contributes_to_load);  // spec 33 W-58, 30 S-82
+    KUNIT_EXPECT_FALSE(test, data_race(p->t->sched_contributes_to_load));  // spec 33 W-58, 30 S-82
   }
-  const u64 used = spinner.t->se.sum_exec_runtime;
+  const u64 used = task_sched_runtime(spinner.t);
   msleep(200);
-  KUNIT_EXPECT_EQ(test, spinner.t->se.sum_exec_runtime, used);
+  KUNIT_EXPECT_EQ(test, task_sched_runtime(spinner.t), used);
   sleeper.kill(SIGUSR1);  // waits until it is thawed
   msleep(20);
   KUNIT_EXPECT_EQ(test, state_of(sleeper.t), unsigned{TASK_FROZEN});

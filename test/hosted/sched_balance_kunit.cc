@@ -165,8 +165,9 @@ static void hogs_spread_over_all_cpus(kunit* test) {
   const unsigned cpus = num_online_cpus();
   for (unsigned i = 0; i + 1 < cpus; i++) crowd->add(test, cpumask_t{{1ul << (cpus - 1)}}, true);
   for (unsigned i = 0; i < crowd->n; i++) {
-    crowd->workers[i].allowed = all();
-    KUNIT_EXPECT_TRUE(test, set_cpus_allowed_ptr(crowd->workers[i].task, &crowd->workers[i].allowed).has_value());
+    const cpumask_t everywhere = all();
+    WRITE_ONCE(crowd->workers[i].allowed.bits[0], everywhere.bits[0]);
+    KUNIT_EXPECT_TRUE(test, set_cpus_allowed_ptr(crowd->workers[i].task, &everywhere).has_value());
   }
   unsigned long used = 0;
   for (unsigned long tries = 0; tries < patience() * cpus; tries++) {

@@ -60,7 +60,10 @@ void finish(Part* p, task_struct* t) {
 }
 void nap(unsigned ms) { schedule_timeout_uninterruptible(ms * HZ / 1000); }
 
-s64 lead(const task_struct* p) { return static_cast<s64>(p->se.vruntime - READ_ONCE(p->se.cfs_rq->min_vruntime)); }
+s64 lead(task_struct* p) {
+  TaskRqGuard g(p);
+  return static_cast<s64>(p->se.vruntime - p->se.cfs_rq->min_vruntime);
+}
 
 // spec 31 F-21: a task that changes CPU keeps its distance from the floor, not its vruntime
 void vruntime_is_kept_relative(kunit* test) {

@@ -186,7 +186,7 @@ static int chase_victim(void* p) {
   auto* c = static_cast<Chased*>(p);
   while (!READ_ONCE(c->stop)) {
     preempt_disable();
-    if (!cpumask_test_cpu(smp_processor_id(), current->cpus_ptr) && !current->sched_must_leave) atomic_inc(&c->wrong);
+    if (!cpumask_test_cpu(smp_processor_id(), current->cpus_ptr) && !data_race(current->sched_must_leave)) atomic_inc(&c->wrong);
     preempt_enable();
     sched_yield_current();
   }
@@ -327,6 +327,40 @@ static void the_most_urgent_run(kunit* test) {
   expect_consistent(test);
 }
 
+// spec 32 R-24: the most urgent of those that wait on CPU 1 has no place; the next one has, CPU 2. From where it may go there on it does
+static void pushed_past_one_without_a_place(kunit* test) {
+  Urgent u;
+  UrgentOne one[4];
+  task_struct* t[4];
+  constexpr unsigned kPriority[] = {35, 40, 30, 20};
+  constexpr unsigned kOn[] = {0, 1, 1, 1};
+  KUNIT_ASSERT_TRUE(test, __sched_setscheduler(current, {.policy = SCHED_FIFO, .rt_priority = 90}, SchedCaller::Kernel).has_value());
+  const cpumask_t last = {{8}}, first_two = {{3}}, next_two = {{6}};
+  KUNIT_EXPECT_TRUE(test, set_cpus_allowed_ptr(current, &last).has_value());
+  for (int i = 0; i < 4; i++) {
+    one[i] = {&u, i};
+    t[i] = kthread_create(urgent, &one[i], "urgent/%d", i);
+    KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t[i]);
+    get_task_struct(t[i]);
+  }
+  for (int i = 0; i < 4; i++) {
+    const cpumask_t there = {{1ul << kOn[i]}};
+    KUNIT_EXPECT_TRUE(test, set_cpus_allowed_ptr(t[i], &there).has_value());
+    KUNIT_ASSERT_TRUE(test, __sched_setscheduler(t[i], {.policy = SCHED_FIFO, .rt_priority = kPriority[i]}, SchedCaller::Kernel).has_value());
+    wake_up_process(t[i]);
+  }
+  schedule_timeout_uninterruptible(2);
+  KUNIT_EXPECT_TRUE(test, set_cpus_allowed_ptr(t[2], &first_two).has_value());
+  KUNIT_EXPECT_TRUE(test, set_cpus_allowed_ptr(t[3], &next_two).has_value());
+  KUNIT_EXPECT_EQ(test, task_cpu(t[2]), 1u);
+  KUNIT_EXPECT_EQ(test, task_cpu(t[3]), 2u);
+  for (bool& s : u.stop) WRITE_ONCE(s, true);
+  for (auto* p : t) {
+    while (READ_ONCE(p->__state) != TASK_DEAD) schedule_timeout_uninterruptible(1);
+    put_task_struct(p);
+  }
+}
+
 static kunit_case cases[] = {
     KUNIT_CASE(ping_pong_loses_no_wakeup),
     KUNIT_CASE(state_then_condition_against_condition_then_wakeup),
@@ -337,6 +371,6 @@ static kunit_case cases[] = {
     {},
 };
 static kunit_suite suite = {.name = "sched_races", .test_cases = cases, .world = {.cpus = 4, .seeds = 200}};
-static kunit_case spread_cases[] = {KUNIT_CASE(busy_threads_spread), KUNIT_CASE(the_most_urgent_run), {}};
+static kunit_case spread_cases[] = {KUNIT_CASE(busy_threads_spread), KUNIT_CASE(the_most_urgent_run), KUNIT_CASE(pushed_past_one_without_a_place), {}};
 static kunit_suite spread = {.name = "sched_spread", .test_cases = spread_cases, .world = {.cpus = 4, .seeds = 10}};
 kunit_test_suites(&suite, &spread);

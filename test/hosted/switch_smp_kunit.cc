@@ -95,7 +95,7 @@ void reaped_before_the_last_switch(kunit* test) {
     }
     for (int n = 0; n < 100 && refcount_read(&t->rcu_users); n++) msleep(1);
     KUNIT_EXPECT_EQ(test, refcount_read(&t->rcu_users), 0u);
-    KUNIT_EXPECT_NULL(test, t->stack);
+    KUNIT_EXPECT_NULL(test, READ_ONCE(t->stack));
   }
   KUNIT_EXPECT_GT(test, still_running, 0);
 }

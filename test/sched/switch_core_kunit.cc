@@ -63,8 +63,8 @@ void set_class(task_struct* t, const sched_class* c) {
 // The scheduler's checks would find that such a task has not the class of its priority.
 class Planting {
  public:
-  Planting() { sched_check::state.on = false; }
-  ~Planting() { sched_check::state.on = was_; }
+  Planting() { WRITE_ONCE(sched_check::state.on, false); }
+  ~Planting() { WRITE_ONCE(sched_check::state.on, was_); }
 
  private:
   bool was_ = sched_check::state.on;

@@ -118,6 +118,7 @@ void the_cpu_of_a_timer(kunit* test) {
 
   Busy b{&p};
   busy_callback = &b;
+  del_timer_sync(&p.timer);
   timer_setup(&p.timer, takes_long, 0);
   p.timer.expires = jiffies + 1;
   add_timer_on(&p.timer, 1);
