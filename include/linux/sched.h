@@ -137,7 +137,10 @@ struct sched_dl_entity {
 	u64 dl_runtime, dl_deadline, dl_period, dl_bw, dl_density; /* as asked for, and the ratios */
 	s64 runtime;  /* left of this instance; below 0: debt */
 	u64 deadline; /* of this instance, on the rq's clock */
-	u64 admitted_bw; /* what the root domain set aside for it; SchedState::dl_lock */
+	/* What a root domain set aside for it, and which; SchedState::dl_lock. */
+	u64 admitted_bw;
+	struct root_domain *rd;
+	struct list_head admitted_node;
 	unsigned flags;
 	/* rq->lock. counted, contending: its bandwidth is in this_bw, in running_bw of its CPU. */
 	unsigned throttled : 1, yielded : 1, counted : 1, contending : 1;

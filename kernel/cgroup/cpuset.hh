@@ -9,3 +9,6 @@ struct task_struct;
 void cpuset_cpus_allowed(task_struct* p, cpumask_t* mask);
 // CPUs have become active or ceased to be: tasks of cpusets go where they may now. May sleep.
 void cpuset_update_active_cpus();
+// A fork in the root cgroup while partitions have CPUs: it may have missed that they took them. Any context.
+extern unsigned long cpuset_taken_from_root;
+void cpuset_fork_in_root(task_struct* child);

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/bug.h>
 
+#include "kernel/cgroup/cpuset.hh"
 #include "kernel/cgroup/internal.hh"
 #include "kernel/fork/fork.hh"
 #include "kernel/sched/autogroup.hh"
@@ -149,6 +150,8 @@ void cgroup_post_fork(task_struct* child, CgroupFork* f) {
   f->cset = nullptr;
   if (is_controlled(set))
     for (unsigned left = hooks.fork; left; left &= left - 1) cgroup_subsys_table[__builtin_ctz(left)]->fork(child);
+  else if (READ_ONCE(cpuset_taken_from_root)) [[unlikely]]
+    cpuset_fork_in_root(child);
   leave(f);
   if (kill) [[unlikely]]
     do_send_sig_info(SIGKILL, SEND_SIG_NOINFO, child, PIDTYPE_TGID);

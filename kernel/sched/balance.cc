@@ -126,7 +126,9 @@ DomainStats count_domain(const Balance& b) {
 void note_what_was_seen(const Balance& b, const DomainStats& d) {
   if (b.idle == IdleType::NewlyIdle && b.sd->shared)
     WRITE_ONCE(b.sd->shared->nr_idle_scan, lb::idle_scan(d.util, b.sd->weight, b.sd->imbalance_pct));
-  if (!b.sd->parent && READ_ONCE(sched_state->overload) != d.overload) WRITE_ONCE(sched_state->overload, d.overload);
+  if (b.sd->parent) return;
+  root_domain* rd = READ_ONCE(cpu_rq(b.sd->groups->first())->rd);
+  if (READ_ONCE(rd->overload) != d.overload) WRITE_ONCE(rd->overload, d.overload);
 }
 
 // Sets b.want. Null: balanced.

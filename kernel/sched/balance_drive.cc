@@ -174,7 +174,7 @@ bool newidle_balance(rq* r) {
   if (single_cpu() || !r->online) return false;
   WRITE_ONCE(r->idle_stamp, r->clock);
   sched_domain* sd = lowest_domain(r->cpu);
-  if (sd && READ_ONCE(sched_state->overload) && r->avg_idle >= READ_ONCE(sd->max_newidle_lb_cost)) {
+  if (sd && READ_ONCE(READ_ONCE(r->rd)->overload) && r->avg_idle >= READ_ONCE(sd->max_newidle_lb_cost)) {
     update_blocked_averages(r);
     r->clock_update_flags = 0;  // it may take a while
     raw_spin_unlock(&r->lock);
@@ -215,19 +215,6 @@ CpuPlaces places_of_this_machine() {
 
 }  // namespace
 
-Result<void> rebuild_sched_domains(unsigned long cpus) {
-  MutexGuard guard(sched_state->domains_lock);
-  DomainSet* set = TRY(build_domains(places_of_this_machine(), nr_cpu_ids, cpus, jiffies));
-  DomainSet* old = sched_state->domains;
-  unsigned cpu;
-  for_each_possible_cpu(cpu) __atomic_store_n(&cpu_rq(cpu)->dom, &set->cpu[cpu], __ATOMIC_RELEASE);
-  __atomic_store_n(&sched_state->domains, set, __ATOMIC_RELEASE);
-  if (!old) return {};
-  synchronize_rcu();
-  free_domains(old);
-  return {};
-}
-
 // "1,3-5": no CPU of these is in a domain.
 static unsigned long isolated_cpus() {
   std::string_view text;
@@ -248,7 +235,48 @@ static unsigned long isolated_cpus() {
   return cpus;
 }
 
-Result<void> update_sched_domains() { return rebuild_sched_domains(READ_ONCE(cpu_active_mask->bits[0]) & ~isolated_cpus()); }
+namespace {
+
+// The parts that balance, of the CPUs that are active: what the cpusets claim, and first what they leave.
+DomainParts parts_that_balance() {
+  const unsigned long usable = READ_ONCE(cpu_active_mask->bits[0]) & ~isolated_cpus();
+  DomainParts parts = {};
+  parts.of[parts.n++] = usable;
+  for (const SchedPartition& p : std::span(sched_state->partitions, sched_state->nr_partitions)) {
+    parts.of[0] &= ~p.cpus;
+    if (p.balances) parts.of[parts.n++] = usable & p.cpus;
+  }
+  return parts;
+}
+
+// domains_lock held.
+Result<void> build_all() {
+  const DomainParts parts = parts_that_balance();
+  DomainSet* set = TRY(build_domains(places_of_this_machine(), nr_cpu_ids, std::span(parts.of, parts.n), jiffies));
+  DomainSet* old = sched_state->domains;
+  unsigned cpu;
+  for_each_possible_cpu(cpu) __atomic_store_n(&cpu_rq(cpu)->dom, &set->cpu[cpu], __ATOMIC_RELEASE);
+  __atomic_store_n(&sched_state->domains, set, __ATOMIC_RELEASE);
+  assign_root_domains(parts);
+  if (!old) return {};
+  synchronize_rcu();
+  free_domains(old);
+  return {};
+}
+
+}  // namespace
+
+Result<void> update_sched_domains() {
+  MutexGuard guard(sched_state->domains_lock);
+  return build_all();
+}
+
+Result<void> rebuild_sched_partitions(std::span<const SchedPartition> parts) {
+  MutexGuard guard(sched_state->domains_lock);
+  sched_state->nr_partitions = 0;
+  for (const SchedPartition& p : parts) sched_state->partitions[sched_state->nr_partitions++] = p;
+  return single_cpu() ? Result<void>{} : build_all();
+}
 
 // Once all CPUs are up. Task context.
 void sched_init_smp() {

@@ -27,17 +27,6 @@ void set_active(unsigned cpu, bool active) {
   }
 }
 
-// D-4: with this CPU gone, would there be room for what has been admitted?
-Result<void> check_deadline_bandwidth(unsigned cpu) {
-  cpumask_t rest;
-  cpumask_copy(&rest, cpu_active_mask);
-  cpumask_clear_cpu(cpu, &rest);
-  IrqSpinGuard guard(sched_state->dl_lock);
-  const dl::Admission& a = sched_state->dl_admitted;
-  if (a.total && a.refuses(u64{cpumask_weight(&rest)} * pelt::kCapacityScale, 0, 0)) return fail(EBUSY);
-  return {};
-}
-
 // Leaves or joins the root domain.
 void set_rq_online(unsigned cpu, bool online) {
   rq* r = cpu_rq(cpu);
@@ -86,7 +75,8 @@ void sched_cpu_active_at_boot(unsigned cpu) {
 }
 
 Result<void> sched_cpu_deactivate(unsigned cpu) {
-  TRY(check_deadline_bandwidth(cpu));
+  root_domain* rd = cpu_rq(cpu)->rd;
+  TRY(dl_cpus_needed(1ul << cpu, 0));  // D-4
   set_active(cpu, false);
   synchronize_rcu();  // who has chosen it, with preemption off, has sent the task by now
   if (Result<void> r = update_sched_domains(); !r) {
@@ -94,7 +84,7 @@ Result<void> sched_cpu_deactivate(unsigned cpu) {
     return r;
   }
   // Again: a deadline task may have been admitted before the CPU ceased to count.
-  if (Result<void> r = check_deadline_bandwidth(cpu); !r) {
+  if (Result<void> r = dl_cpus_needed(READ_ONCE(rd->span), ~0ul); !r) {
     set_active(cpu, true);
     (void)update_sched_domains();
     return r;

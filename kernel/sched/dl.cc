@@ -28,13 +28,6 @@ void contend(rq* r, sched_dl_entity* e, bool yes) {
   r->dl.bw.running_bw += yes ? e->dl_bw : 0 - e->dl_bw;
 }
 
-// What the root domain admitted for it is free again.
-void give_back_admission(sched_dl_entity* e) {
-  SpinGuard guard(sched_state->dl_lock);
-  sched_state->dl_admitted.total -= e->admitted_bw;
-  e->admitted_bw = 0;
-}
-
 void note_overload(rq* r) {
   if (single_cpu()) return;
   const unsigned long bit = 1ul << r->cpu;
@@ -120,7 +113,7 @@ void zero_lag_reached(rq* r, task_struct* p) {
   const bool gone = p->sched_class != &dl_sched_class || READ_ONCE(p->__state) == TASK_DEAD;
   if (gone) {
     count(r, &p->dl, false);
-    give_back_admission(&p->dl);
+    dl_give_back_admission(&p->dl);
   }
   if (!task_on_rq_queued(p) || gone) contend(r, &p->dl, false);
 }
@@ -147,7 +140,7 @@ void release_at_zero_lag(rq* r, task_struct* p, bool gone) {
   contend(r, e, false);
   if (!gone) return;
   count(r, e, false);
-  give_back_admission(e);
+  dl_give_back_admission(e);
 }
 
 // A callback that runs already looks again under the lock, and drops the reference itself.
@@ -330,20 +323,11 @@ void init_dl_task(task_struct* p) {
   p->dl = {};
   RB_CLEAR_NODE(&p->dl.rb_node);
   INIT_LIST_HEAD(&p->dl.inactive_node);
+  INIT_LIST_HEAD(&p->dl.admitted_node);
   hrtimer_init(&p->dl.dl_timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
   p->dl.dl_timer.function = dl_timer_fires;
   hrtimer_init(&p->dl.inactive_timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
   p->dl.inactive_timer.function = inactive_timer_fires;
-}
-
-Result<void> dl_admit(task_struct* p, u64 new_bw) {
-  IrqSpinGuard guard(sched_state->dl_lock);
-  if (!new_bw || new_bw == p->dl.admitted_bw) return {};
-  dl::Admission& a = sched_state->dl_admitted;
-  if (a.refuses(u64{cpumask_weight(cpu_active_mask)} * pelt::kCapacityScale, p->dl.admitted_bw, new_bw)) return fail(EBUSY);
-  a.total += new_bw - p->dl.admitted_bw;
-  p->dl.admitted_bw = new_bw;
-  return {};
 }
 
 void dl_set_params(task_struct* p, u64 runtime, u64 deadline, u64 period, unsigned flags) {
@@ -372,7 +356,9 @@ void dl_inherit(task_struct* p, const task_struct* donor) {
 }
 
 bool dl_refuses_affinity(const task_struct* p, const cpumask_t* mask) {
-  return p->policy == SCHED_DEADLINE && !cpumask_subset(cpu_active_mask, mask);
+  if (p->policy != SCHED_DEADLINE) return false;
+  const unsigned long span = READ_ONCE(dl_root_domain(p)->span) & READ_ONCE(cpu_active_mask->bits[0]);
+  return span & ~mask->bits[0];
 }
 
 void dl_tick_signals(task_struct* p) {
@@ -396,7 +382,7 @@ void dl_quiesce() {
       cancel(p, &p->dl.inactive_timer);
       contend(g.r, &p->dl, false);
       count(g.r, &p->dl, false);
-      if (p->dl.admitted_bw) give_back_admission(&p->dl);
+      dl_give_back_admission(&p->dl);
     }
     put_task_struct(p);
   }

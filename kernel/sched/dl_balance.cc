@@ -19,7 +19,7 @@ task_struct* first_waiting(rq* r, F&& suits) {
 
 // D-16, D-17: a CPU without deadline tasks, best the one p ran on or this one; else the one whose earliest is latest.
 int find_later_cpu(const task_struct* p) {
-  const unsigned long allowed = READ_ONCE(p->cpus_ptr->bits[0]) & READ_ONCE(cpu_active_mask->bits[0]);
+  const unsigned long allowed = READ_ONCE(p->cpus_ptr->bits[0]) & READ_ONCE(cpu_active_mask->bits[0]) & root_domain_of(task_cpu(p));
   unsigned long free = 0;
   int latest = -1;
   u64 latest_deadline = p->dl.deadline;
@@ -42,7 +42,7 @@ int find_later_cpu(const task_struct* p) {
 // r's lock is held, and dropped for moments.
 void dl_pull(rq* r) {
   if (!r->online) return;
-  unsigned long others = READ_ONCE(sched_state->dl_overloaded) & ~(1ul << r->cpu);
+  unsigned long others = READ_ONCE(sched_state->dl_overloaded) & root_domain_of(r->cpu) & ~(1ul << r->cpu);
   for (; others; others &= others - 1) {
     rq* from = cpu_rq(static_cast<unsigned>(__builtin_ctzl(others)));
     double_lock_rq(r, from);

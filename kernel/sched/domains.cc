@@ -50,11 +50,12 @@ bool is_degenerate(const sched_domain* below, unsigned long span, unsigned flags
   return below && below->span == span && !(flags & ~below->flags);
 }
 
-void build_chain(DomainSet& set, const CpuPlaces& places, unsigned cpu, unsigned long now) {
+// all: the CPUs that it balances with.
+void build_chain(DomainSet& set, const CpuPlaces& places, unsigned cpu, unsigned long all, unsigned long now) {
   DomainSet::PerCpu& c = set.cpu[cpu];
   sched_domain* below = nullptr;
   for (unsigned i = 0; i < DomainSet::kMaxLevels; i++) {
-    const unsigned long span = kLevels[i].span(places, cpu, set.cpus);
+    const unsigned long span = kLevels[i].span(places, cpu, all);
     if (is_degenerate(below, span, kLevels[i].flags)) continue;
     sched_domain* sd = &c.domains[i];
     init_domain(sd, kLevels[i], span, now);
@@ -63,7 +64,7 @@ void build_chain(DomainSet& set, const CpuPlaces& places, unsigned cpu, unsigned
     below = sd;
     if (sd->flags & SD_SHARE_PKG_RESOURCES) c.cache = sd;
   }
-  c.core = places.core(cpu, set.cpus) | 1ul << cpu;
+  c.core = places.core(cpu, all) | 1ul << cpu;
   c.cache_span = c.cache ? c.cache->span : 1ul << cpu;
 }
 
@@ -97,18 +98,17 @@ void share_cache(DomainSet& set, unsigned cpu) {
 
 }  // namespace
 
-Result<DomainSet*> build_domains(const CpuPlaces& places, unsigned nr_cpu_ids, unsigned long cpus, unsigned long now) {
+Result<DomainSet*> build_domains(const CpuPlaces& places, unsigned nr_cpu_ids, std::span<const unsigned long> parts, unsigned long now) {
   auto* set = static_cast<DomainSet*>(kvzalloc(sizeof(DomainSet) + nr_cpu_ids * sizeof(DomainSet::PerCpu), GFP_KERNEL));
   if (!set) return fail(ENOMEM);
   set->nr_cpu_ids = nr_cpu_ids;
-  set->cpus = cpus;
-  for (unsigned cpu = 0; cpu < nr_cpu_ids; cpu++) {
-    if (cpus >> cpu & 1)
-      build_chain(*set, places, cpu, now);
-    else
-      set->cpu[cpu].core = set->cpu[cpu].cache_span = 1ul << cpu;
+  for (unsigned cpu = 0; cpu < nr_cpu_ids; cpu++) set->cpu[cpu].core = set->cpu[cpu].cache_span = 1ul << cpu;
+  for (const unsigned long part : parts) {
+    set->cpus |= part;
+    for (unsigned long left = part; left; left &= left - 1)
+      build_chain(*set, places, static_cast<unsigned>(__builtin_ctzl(left)), part, now);
   }
-  for (unsigned long left = cpus; left; left &= left - 1) {
+  for (unsigned long left = set->cpus; left; left &= left - 1) {
     const auto cpu = static_cast<unsigned>(__builtin_ctzl(left));
     for (unsigned level = 0; level < DomainSet::kMaxLevels; level++) link_groups(*set, cpu, level);
     share_cache(*set, cpu);

@@ -8,6 +8,8 @@
 #include <linux/compiler.h>
 #include <linux/cpumask.h>
 
+#include <span>
+
 #include "kernel/sched/topology.hh"
 #include "lib/result.hh"
 
@@ -88,8 +90,8 @@ struct DomainSet {
   } cpu[];
 };
 
-// May sleep. cpus: those that are to balance; the others have no domains. now: jiffies.
-Result<DomainSet*> build_domains(const CpuPlaces& places, unsigned nr_cpu_ids, unsigned long cpus, unsigned long now);
+// May sleep. parts: CPUs that are to balance, those of each among themselves; the others have no domains. now: jiffies.
+Result<DomainSet*> build_domains(const CpuPlaces& places, unsigned nr_cpu_ids, std::span<const unsigned long> parts, unsigned long now);
 void free_domains(DomainSet* set);
 
 // F-72, in jiffies. hz and cpus: as configured, so that tests can ask about others.

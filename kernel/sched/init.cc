@@ -25,6 +25,7 @@ static rq* make_rq(unsigned cpu) {
   if (!memory) panic("no memory for the run queue of CPU %u", cpu);
   rq* r = ::new (memory) rq();
   r->cpu = cpu;
+  r->rd = &sched_state->root_domains[0];
   raw_spin_lock_init(&r->stopper.lock);
   r->cfs.tun = &sched_state->tunables;
   r->cfs.cpu = cpu;
@@ -48,7 +49,8 @@ void sched_init() {
   raw_spin_lock_init(&s.stop_order);
   mutex_init(&s.stop_cpus_mutex);
   autogroup_boot();
-  s.overload = single_cpu();  // nobody looks at it there
+  s.root_domains[0].span = cpu_possible_mask->bits[0];  // until they are known
+  s.root_domains[0].overload = single_cpu();  // nobody looks at it there
   unsigned cpu;
   for_each_possible_cpu(cpu) {
     s.rqs[cpu] = make_rq(cpu);
@@ -94,7 +96,7 @@ void sched_exit(LeakReport& report) {
     uninterruptible += r->nr_uninterruptible;
     iowait += atomic_read(&r->nr_iowait);
   }
-  report.expect_zero("admitted deadline bandwidth", static_cast<long>(sched_state->dl_admitted.total));
+  report.expect_zero("admitted deadline bandwidth", static_cast<long>(dl_admitted_total()));
   if (!list_empty(&sched_state->groups)) report.finding("task groups are left");
   report.expect_zero("autogroups", atomic_long_read(&sched_state->nr_autogroups));
   report.expect_zero("uninterruptible sleepers", uninterruptible);

@@ -13,16 +13,6 @@ constexpr int kDefaultSliceMs = 100;
 
 bool valid(const RtLimits& l) { return l.period_us > 0 && l.runtime_us >= -1 && l.runtime_us <= l.period_us; }
 
-// The share of each CPU that deadline tasks may be admitted to. EBUSY if they have more already.
-Result<void> limit_admission(u64 bw) {
-  IrqSpinGuard guard(sched_state->dl_lock);
-  dl::Admission next = sched_state->dl_admitted;
-  next.bw = bw;
-  if (next.refuses(u64{cpumask_weight(cpu_active_mask)} * pelt::kCapacityScale, 0, 0)) return fail(EBUSY);
-  sched_state->dl_admitted.bw = bw;
-  return {};
-}
-
 // A queue that is throttled now stays so until its period ends.
 void limit_queue(rq* r, const RtLimits& l) {
   IrqSpinGuard guard(r->lock);
@@ -52,7 +42,7 @@ RtLimits sched_rt_limits() { return {READ_ONCE(sched_state->rt_period_us), READ_
 Result<void> set_sched_rt_limits(RtLimits l) {
   if (!valid(l)) return fail(EINVAL);
   MutexGuard guard(sched_state->groups_lock);  // one change at a time
-  TRY(limit_admission(l.runtime_us < 0 ? dl::kNoLimit
+  TRY(dl_limit_admission(l.runtime_us < 0 ? dl::kNoLimit
                                        : dl::to_ratio(static_cast<u64>(l.period_us), static_cast<u64>(l.runtime_us))));
   unsigned cpu;
   for_each_possible_cpu(cpu) limit_queue(cpu_rq(cpu), l);

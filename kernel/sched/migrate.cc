@@ -173,9 +173,11 @@ const cpumask_t* usable_cpus(const task_struct* p) {
   return p->migration_disabled || data_race(p->flags) & PF_KTHREAD ? cpu_online_mask : cpu_active_mask;
 }
 
-Result<Settled> change_affinity(TaskRqGuard& g, task_struct* p, const cpumask_t* mask) {
+// who: a cpuset takes its deadline tasks along; their bandwidth was asked for before.
+enum class Who : unsigned char { Task, Cpuset };
+Result<Settled> change_affinity(TaskRqGuard& g, task_struct* p, const cpumask_t* mask, Who who) {
   if (cpumask_equal(&p->cpus_mask, mask)) return Settled::Yes;
-  if (dl_refuses_affinity(p, mask)) return fail(EBUSY);
+  if (who == Who::Task && dl_refuses_affinity(p, mask)) return fail(EBUSY);
   if (p == current && p->migration_disabled && WARN_ON_ONCE(!cpumask_test_cpu(task_cpu(p), mask))) return fail(EBUSY);
   if (!cpumask_intersects(usable_cpus(p), mask)) return fail(EINVAL);
   update_rq_clock(g.r);
@@ -214,7 +216,7 @@ Result<void> set_cpus_allowed_ptr(task_struct* p, const cpumask_t* mask) {
   unsigned cpu;
   {
     TaskRqGuard g(p);
-    how = TRY(change_affinity(g, p, mask));
+    how = TRY(change_affinity(g, p, mask, Who::Task));
     cpu = task_cpu(p);
   }
   push_from(cpu);
@@ -234,9 +236,10 @@ Result<void> set_cpus_allowed_nowait(task_struct* p, const cpumask_t* mask) {
   unsigned cpu;
   {
     TaskRqGuard g(p);
-    how = TRY(change_affinity(g, p, mask));
+    how = TRY(change_affinity(g, p, mask, Who::Cpuset));
     cpu = task_cpu(p);
   }
+  dl_settle(p);
   push_from(cpu);
   if (how == Settled::RunsThere) ask_for_eviction(cpu);
   return {};

@@ -266,7 +266,7 @@ static Result<bool> change_locked(task_struct* p, const SchedRequest& q, bool ke
     p->sched_reset_on_fork = q.reset_on_fork;
     return true;
   }
-  if (deadline && !cpumask_subset(cpu_active_mask, p->cpus_ptr)) return fail(EPERM);  // D-2
+  if (deadline && !dl_covers_root_domain(p)) return fail(EPERM);  // D-2
   if (keep_policy && p->policy != q.policy) return false;
   TRY(dl_admit(p, deadline ? dl::to_ratio(q.period ? q.period : q.deadline, q.runtime) : 0));
   store_params(locked, q);

@@ -15,6 +15,7 @@
 #include "kernel/sched/dl_queue.hh"
 #include "kernel/sched/domains.hh"
 #include "kernel/sched/rt_bandwidth.hh"
+#include "kernel/sched/root_domain.hh"
 #include "kernel/sched/rt_queue.hh"
 #include "kernel/sched/sched.hh"
 #include "lib/late.hh"
@@ -58,6 +59,7 @@ struct alignas(64) rq {
   RtBandwidth rt_bandwidth;
   hrtimer rt_period_timer;    // started when throttled: this CPU may have nothing else to wake it
   // Balancing (balance.cc, select.cc).
+  root_domain* rd = nullptr;  // never null once the queue is made; changed under dl_lock, read as a hint without
   DomainSet::PerCpu* dom = nullptr;  // this CPU's domains; null: not built yet. Replaced as a whole, readers keep preemption off
   unsigned long next_balance = 0;  // jiffies; this CPU, or who balances for it
   u64 idle_stamp = 0;         // when it ran dry; 0: somebody has been woken here since
@@ -118,8 +120,11 @@ struct SchedState {
   unsigned long rt_overloaded = 0;  // CPUs with several real-time tasks, not all bound to it. Written under that rq's lock
   cpupri pri;
   unsigned long dl_overloaded = 0;  // the same for deadline tasks
-  raw_spinlock_t dl_lock;        // the three below; nests inside rq locks
-  dl::Admission dl_admitted;
+  raw_spinlock_t dl_lock;        // admission in the root domains, who has it, dl_inactive; nests inside rq locks
+  // Those of the parts that balance, in the cpusets' order; and of the CPUs that are in none.
+  root_domain root_domains[NR_CPUS + 1];
+  root_domain unbalanced{.admitted = {.bw = 0}};
+  list_head dl_admitted{&dl_admitted, &dl_admitted};  // sched_dl_entity::admitted_node: they have bandwidth
   list_head dl_inactive{&dl_inactive, &dl_inactive};  // sched_dl_entity::inactive_node: their inactive_timer runs
   unsigned rr_slice;             // jiffies
   unsigned rr_slice_largest;     // that there has been: slices of before go on
@@ -127,10 +132,11 @@ struct SchedState {
   DomainSet* domains = nullptr;  // see rq::dom
   mutex domains_lock;            // building and replacing them
   atomic_t idle_polls{};         // not 0: idle CPUs watch NEED_RESCHED instead of halting (cpu_idle_poll_ctrl)
+  SchedPartition partitions[NR_CPUS];  // the cpusets' claims; domains_lock
+  unsigned nr_partitions = 0;
   raw_spinlock_t stop_order;     // works for several stoppers are queued under it; before a stopper's lock
   mutex stop_cpus_mutex;         // stop_works
   cpu_stop_work stop_works[NR_CPUS];
-  bool overload = false;         // some CPU may have more than one task (F-74); set at wake-ups, cleared by balancing
   unsigned char serialize = 0;   // SD_SERIALIZE domains: one balances at a time
   unsigned long nohz_next_balance = 0;  // jiffies: when an idle CPU is kicked at the earliest. A hint
   u64 migration_cost = 500'000;  // ns; ~0: always hot, 0: never (F-71)
@@ -149,6 +155,7 @@ struct SchedState {
 extern Late<SchedState> sched_state;
 
 inline rq* cpu_rq(unsigned cpu) { return sched_state->rqs[cpu]; }
+inline unsigned long root_domain_of(unsigned cpu) { return READ_ONCE(READ_ONCE(cpu_rq(cpu)->rd)->span); }
 // Preemption off.
 inline rq* this_rq() { return static_cast<rq*>(arch::cpu_block().rq); }
 inline rq* task_rq(const task_struct* p) { return cpu_rq(task_cpu(p)); }
@@ -216,8 +223,6 @@ void balance_ipi(rq* r);                           // hard interrupt, no lock: s
 int load_balance(rq* r, sched_domain* sd, IdleType idle, bool* go_on);  // r for sd's CPU; no lock. How many tasks moved
 unsigned long task_h_load(task_struct* p);         // its rq locked, or as a hint
 void wake_list_interrupt(rq* r);                   // hard interrupt or interrupts off: activates what was woken from afar
-Result<void> rebuild_sched_domains(unsigned long cpus);  // may sleep
-Result<void> update_sched_domains();               // for the CPUs that are active now; may sleep
 void update_busy_averages(rq* r);                  // those of real-time and deadline work; rq locked
 
 // This CPU's place in the domains. Preemption off: they are replaced as a whole (RCU).
@@ -248,7 +253,7 @@ inline unsigned long cpu_util(const rq* r) {  // section 7.8
 }
 // A CPU has got work: others may find something to pull (F-74). rq lock held.
 inline void note_overload(const rq* r) {
-  if (!READ_ONCE(sched_state->overload) && r->nr_running > 1) [[unlikely]] WRITE_ONCE(sched_state->overload, true);
+  if (r->nr_running > 1 && !READ_ONCE(r->rd->overload)) WRITE_ONCE(r->rd->overload, true);
 }
 void load_average_tick();
 void rt_charge(rq* r, u64 ns);  // deadline tasks' time counts against the real-time share

@@ -115,7 +115,7 @@ void dequeue_task_rt(rq* r, task_struct* p, int flags) {
 void yield_task_rt(rq* r) { r->rt.requeue_tail(&r->curr->rt, r->curr->prio); }
 
 bool has_place_elsewhere(const task_struct* p) {
-  return p->nr_cpus_allowed > 1 && sched_state->pri.find(p->prio, p->cpus_ptr->bits[0] & READ_ONCE(cpu_active_mask->bits[0]));
+  return p->nr_cpus_allowed > 1 && sched_state->pri.find(p->prio, p->cpus_ptr->bits[0] & READ_ONCE(cpu_active_mask->bits[0]) & root_domain_of(task_cpu(p)));
 }
 
 // Of equals the one that runs gives way only if it can go elsewhere and the one that woke cannot.

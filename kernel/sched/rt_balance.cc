@@ -65,7 +65,7 @@ task_struct* first_with_place(rq* r) {
     if (p->migration_disabled || !any_place) return false;
     const int cpu = find_lowest_rq(p);
     if (cpu >= 0 && static_cast<unsigned>(cpu) != r->cpu) return true;
-    any_place = !cpumask_subset(cpu_active_mask, p->cpus_ptr);
+    any_place = root_domain_of(r->cpu) & READ_ONCE(cpu_active_mask->bits[0]) & ~READ_ONCE(p->cpus_ptr->bits[0]);
     return false;
   });
 }
@@ -153,7 +153,7 @@ void pull_from(rq* r, rq* from) {
 // Preemption off.
 int find_lowest_rq(const task_struct* p) {
   if (p->nr_cpus_allowed == 1) return -1;
-  const unsigned long allowed = READ_ONCE(p->cpus_ptr->bits[0]) & READ_ONCE(cpu_active_mask->bits[0]);
+  const unsigned long allowed = READ_ONCE(p->cpus_ptr->bits[0]) & READ_ONCE(cpu_active_mask->bits[0]) & root_domain_of(task_cpu(p));
   const unsigned long set = sched_state->pri.find(READ_ONCE(p->prio), allowed);
   if (!set) return -1;
   const unsigned last = task_cpu(p), here = smp_processor_id();
@@ -189,6 +189,6 @@ bool wants_rt_pull(const rq* r, const task_struct* prev) {
 void rt_pull(rq* r) {
   r->rt_pull_wanted = false;
   if (r->rt_bandwidth.throttled || !r->online || r->dl.nr_running) return;
-  unsigned long others = READ_ONCE(sched_state->rt_overloaded) & ~(1ul << r->cpu);
+  unsigned long others = READ_ONCE(sched_state->rt_overloaded) & root_domain_of(r->cpu) & ~(1ul << r->cpu);
   for (; others; others &= others - 1) pull_from(r, cpu_rq(static_cast<unsigned>(__builtin_ctzl(others))));
 }

@@ -70,11 +70,6 @@ void expect_near(kunit* test, u64 got, u64 want, u64 within, const char* what) {
   KUNIT_EXPECT_TRUE_MSG(test, off <= within, "%s: %llu, not %llu +- %llu", what, got, want, within);
 }
 
-u64 admitted() {
-  IrqSpinGuard guard(sched_state->dl_lock);
-  return sched_state->dl_admitted.total;
-}
-
 }  // namespace
 
 // spec 32 D-6, D-7, D-14: a hog has its share, the rest goes to others
@@ -141,7 +136,7 @@ static void admission_is_tested(kunit* test) {
   KUNIT_EXPECT_EQ(test, h[3].task->policy, unsigned{SCHED_NORMAL});
   KUNIT_EXPECT_TRUE(test, set_deadline(h[0].task, 30, 100).has_value());  // the same again needs no test
   KUNIT_EXPECT_TRUE(test, set_deadline(h[3].task, 4, 100).has_value());
-  KUNIT_EXPECT_EQ(test, admitted(), 3 * dl::to_ratio(100, 30) + dl::to_ratio(100, 4));
+  KUNIT_EXPECT_EQ(test, dl_admitted_total(), 3 * dl::to_ratio(100, 30) + dl::to_ratio(100, 4));
 }
 
 // spec 32 D-4, D-18: what leaves the class keeps its share until its 0-lag time
@@ -149,14 +144,14 @@ static void bandwidth_is_free_after_the_zero_lag_time(kunit* test) {
   Hog h;
   h.start(test);
   KUNIT_ASSERT_TRUE(test, set_deadline(h.task, 20, 200).has_value());
-  KUNIT_EXPECT_EQ(test, admitted(), dl::to_ratio(200, 20));
+  KUNIT_EXPECT_EQ(test, dl_admitted_total(), dl::to_ratio(200, 20));
   KUNIT_ASSERT_TRUE(test, set_normal(h.task).has_value());
   msleep(500);
-  KUNIT_EXPECT_EQ(test, admitted(), 0ull);
+  KUNIT_EXPECT_EQ(test, dl_admitted_total(), 0ull);
   KUNIT_ASSERT_TRUE(test, set_deadline(h.task, 20, 200).has_value());
   KUNIT_ASSERT_TRUE(test, set_normal(h.task).has_value());
   KUNIT_ASSERT_TRUE(test, set_deadline(h.task, 40, 200).has_value());  // back before it was given up
-  KUNIT_EXPECT_EQ(test, admitted(), dl::to_ratio(200, 40));
+  KUNIT_EXPECT_EQ(test, dl_admitted_total(), dl::to_ratio(200, 40));
 }
 
 // spec 32 D-1, error table

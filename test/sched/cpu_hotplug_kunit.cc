@@ -9,6 +9,7 @@
 
 #include "kernel/cpu/hotplug.hh"
 #include "kernel/fault_inject.hh"
+#include "kernel/sched/dl.hh"
 #include "kernel/sched/params.hh"
 #include "kernel/softirq/softirq.hh"
 #include "test/sync/threads.hh"
@@ -301,7 +302,7 @@ static void admitted_bandwidth_keeps_cpus(kunit* test) {
   for (unsigned i = 0; i < n; i++) KUNIT_EXPECT_TRUE(test, set(t[i].task, {}));
   complete_all(&go);
   for (unsigned i = 0; i < n; i++) t[i].join();
-  for (int tries = 0; READ_ONCE(sched_state->dl_admitted.total) && tries < 1000; tries++) msleep(1);  // until the 0-lag time
+  for (int tries = 0; dl_admitted_total() && tries < 1000; tries++) msleep(1);  // until the 0-lag time
   take_down(test, last_cpu());
   bring_up(test, last_cpu());
 }
@@ -335,7 +336,7 @@ static void a_throttled_deadline_task_leaves(kunit* test) {
   KUNIT_EXPECT_TRUE(test, set(t.task, {}));
   WRITE_ONCE(stop, true);
   t.join();
-  for (int tries = 0; READ_ONCE(sched_state->dl_admitted.total) && tries < 1000; tries++) msleep(1);
+  for (int tries = 0; dl_admitted_total() && tries < 1000; tries++) msleep(1);
 }
 
 // ---- When something is not to be had --------------------------------------------------------------------------------------
