@@ -59,7 +59,7 @@ struct Pair {
   bool settles(bool polling) const {
     for (int tries = 0; tries < 100'000; tries++) {
       const rq* r = cpu_rq(there);
-      const bool idle = READ_ONCE(r->curr) == r->idle && !READ_ONCE(task->on_cpu) && READ_ONCE(task->__state);
+      const bool idle = READ_ONCE(r->curr) == r->idle && !READ_ONCE(task->on_cpu) && READ_ONCE(task->__state) == TASK_UNINTERRUPTIBLE;
       const unsigned long flags = READ_ONCE(r->idle->thread_info.flags);
       if (idle && polling == (flags >> TIF_POLLING_NRFLAG & 1) && !(flags >> TIF_NEED_RESCHED & 1)) return true;
       if (tries % 100 == 99) msleep(1);
