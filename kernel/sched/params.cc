@@ -262,6 +262,7 @@ static Result<bool> change_locked(task_struct* p, const SchedRequest& q, bool ke
   ParamLock locked(p);
   const bool deadline = q.policy == SCHED_DEADLINE;
   if (p->sched_class == &stop_sched_class) return fail(EINVAL);
+  if (is_gone(p)) return true;  // nothing of it is scheduled, or admitted, any more
   if (q.keep_params || changes_nothing(p, q)) {
     p->sched_reset_on_fork = q.reset_on_fork;
     return true;
