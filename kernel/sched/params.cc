@@ -197,9 +197,12 @@ static bool same_owner(const task_struct* p) {
   return uid_eq(mine->euid, theirs->euid) || uid_eq(mine->euid, theirs->uid);
 }
 
+// SCHED_IDLE leaves the nice value as it is, whatever is asked for.
+static bool sets_nice(unsigned policy) { return policy == SCHED_NORMAL || policy == SCHED_BATCH; }
+
 // Spec 30 section 8.2: what a caller without CAP_SYS_NICE may not do.
 static bool needs_privilege(const task_struct* p, const SchedRequest& q) {
-  if (fair_policy(q.policy) && q.nice < task_nice(p) && 20 - q.nice > static_cast<long>(rlimit_of(p, RLIMIT_NICE)))
+  if (sets_nice(q.policy) && q.nice < task_nice(p) && 20 - q.nice > static_cast<long>(rlimit_of(p, RLIMIT_NICE)))
     return true;
   if (rt_policy(q.policy)) {
     unsigned long limit = rlimit_of(p, RLIMIT_RTPRIO);
@@ -216,7 +219,7 @@ static bool needs_privilege(const task_struct* p, const SchedRequest& q) {
 
 static bool changes_nothing(const task_struct* p, const SchedRequest& q) {
   if (q.policy != p->policy) return false;
-  if (fair_policy(q.policy)) return q.nice == task_nice(p);
+  if (sets_nice(q.policy)) return q.nice == task_nice(p);
   if (q.policy == SCHED_DEADLINE)
     return dl::own_params(p->dl) == dl::Params{q.runtime, q.deadline, q.period ? q.period : q.deadline} && q.dl_flags == p->dl.flags;
   return q.rt_priority == p->rt_priority;
@@ -239,18 +242,18 @@ static Result<void> check_values(const SchedRequest& q) {
   return {};
 }
 
-static int prio_of(const SchedRequest& q) {
+static int prio_of(const task_struct* p, const SchedRequest& q) {
   if (q.policy == SCHED_DEADLINE) return MAX_DL_PRIO - 1;
-  return rt_policy(q.policy) ? MAX_RT_PRIO - 1 - static_cast<int>(q.rt_priority) : NICE_TO_PRIO(q.nice);
+  return rt_policy(q.policy) ? MAX_RT_PRIO - 1 - static_cast<int>(q.rt_priority) : sets_nice(q.policy) ? NICE_TO_PRIO(q.nice) : p->static_prio;
 }
 
 static void store_params(ParamLock& locked, const SchedRequest& q) {
   task_struct* p = locked.task;
-  ParamChange change(locked, prio_of(q));
+  ParamChange change(locked, prio_of(p, q));
   if (q.policy == SCHED_DEADLINE) dl_set_params(p, q.runtime, q.deadline, q.period, q.dl_flags);
   p->sched_reset_on_fork = q.reset_on_fork;
   WRITE_ONCE(p->policy, q.policy);
-  if (fair_policy(q.policy)) WRITE_ONCE(p->static_prio, NICE_TO_PRIO(q.nice));
+  if (sets_nice(q.policy)) WRITE_ONCE(p->static_prio, NICE_TO_PRIO(q.nice));
   WRITE_ONCE(p->rt_priority, q.rt_priority);
   WRITE_ONCE(p->normal_prio, normal_prio(p));  // fork looks at its parent's without the lock
   set_load_weight(p);
@@ -283,7 +286,8 @@ static Result<void> change_policy(task_struct* p, SchedRequest q, SchedCaller ca
     }
     TRY(check_values(q));
     if (caller == SchedCaller::User && needs_privilege(p, q) && !capable(CAP_SYS_NICE)) return fail(EPERM);
-    if (q.util_clamp) return fail(EOPNOTSUPP);  // row 7
+    if (q.sugov && caller == SchedCaller::User) return fail(EINVAL);  // row 6
+    if (q.util_clamp) return fail(EOPNOTSUPP);                        // row 7
     done = TRY(change_locked(p, q, keep_policy));
   }
   return {};

@@ -13,6 +13,7 @@ struct SchedRequest {
   u64 runtime = 0, deadline = 0, period = 0;  // SCHED_DEADLINE, ns
   unsigned dl_flags = 0;                      // SCHED_FLAG_RECLAIM, SCHED_FLAG_DL_OVERRUN
   bool util_clamp = false;                    // SCHED_FLAG_UTIL_CLAMP_*: there is none
+  bool sugov = false;                         // a flag of the kernel's own; who may do all is told EINVAL
 };
 enum class SchedCaller : unsigned char { User, Kernel };  // Kernel: no privilege asked
 // May not be called with locks held. EINVAL, EPERM, EBUSY, EOPNOTSUPP.

@@ -19,7 +19,7 @@
 namespace {
 
 constexpr u64 kFlagResetOnFork = 0x01, kFlagKeepPolicy = 0x08, kFlagKeepParams = 0x10, kFlagUtilClamp = 0x60,
-              kFlagAll = 0x7f;
+              kFlagAll = 0x7f, kFlagSugov = 0x10000000;
 constexpr size_t kAttrSizeVer0 = 48, kPageSize = 4096;
 
 // A referenced task, or null.
@@ -92,6 +92,22 @@ long read_attr(const sched_attr* from, sched_attr* attr) {
   if ((attr->sched_flags & kFlagUtilClamp) && size < sizeof(*attr)) return -EINVAL;
   attr->sched_nice = clamp(attr->sched_nice, MIN_NICE, MAX_NICE);
   return 0;
+}
+
+// SCHED_FLAG_KEEP_PARAMS: what p's policy has parameters of; the others stay as they were asked for.
+void keep_params_of(const task_struct* p, SchedRequest* q) {
+  if (p->policy == SCHED_DEADLINE) {
+    const dl::Params own = dl::own_params(p->dl);
+    q->runtime = own.runtime;
+    q->deadline = own.deadline;
+    q->period = own.period;
+    q->dl_flags = p->dl.flags;
+    q->rt_priority = 0;
+  } else if (rt_policy(p->policy)) {
+    q->rt_priority = p->rt_priority;
+  } else {
+    q->nice = task_nice(p);
+  }
 }
 
 }  // namespace
@@ -167,7 +183,7 @@ SYSCALL_DEFINE3(sched_setattr, pid_t, pid, sched_attr*, uattr, unsigned, flags) 
   if (static_cast<int>(attr.sched_policy) < 0) return -EINVAL;
   TaskRef p(pid);
   if (!p) return -ESRCH;
-  if (attr.sched_flags & ~kFlagAll) return -EINVAL;
+  if (attr.sched_flags & ~(kFlagAll | kFlagSugov)) return -EINVAL;
   SchedRequest q{.policy = attr.sched_flags & kFlagKeepPolicy ? kKeepPolicy : attr.sched_policy,
                  .nice = attr.sched_nice,
                  .rt_priority = attr.sched_priority,
@@ -176,16 +192,11 @@ SYSCALL_DEFINE3(sched_setattr, pid_t, pid, sched_attr*, uattr, unsigned, flags) 
                  .deadline = attr.sched_deadline,
                  .period = attr.sched_period,
                  .dl_flags = static_cast<unsigned>(attr.sched_flags) & (SCHED_FLAG_RECLAIM | SCHED_FLAG_DL_OVERRUN),
-                 .util_clamp = (attr.sched_flags & kFlagUtilClamp) != 0};
+                 .util_clamp = (attr.sched_flags & kFlagUtilClamp) != 0,
+                 .sugov = (attr.sched_flags & kFlagSugov) != 0};
   if (attr.sched_flags & kFlagKeepParams) {
     q.keep_params = true;
-    q.nice = task_nice(p.get());
-    q.rt_priority = p->rt_priority;
-    const dl::Params own = dl::own_params(p->dl);
-    q.runtime = own.runtime;
-    q.deadline = own.deadline;
-    q.period = own.period;
-    q.dl_flags = p->dl.flags;
+    keep_params_of(p.get(), &q);
   }
   return to_abi(__sched_setscheduler(p.get(), q, SchedCaller::User));
 }

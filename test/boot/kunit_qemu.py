@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Boots an image with KUnit suites and reads their KTAP from the console.
 
-usage: kunit_qemu.py --kernel IMAGE [--filter GLOB] [--mem MiB] [--append WORDS]
+usage: kunit_qemu.py --kernel IMAGE [--filter GLOB] [--mem MiB] [--smp N] [--preempt MODE] [--append WORDS]
 Prints the failing cases and a last line `N passed, M failed, K skipped`; exit status 0 if none failed, at least one ran and
 QEMU ended by itself."""
 # SPDX-License-Identifier: Apache-2.0
@@ -22,10 +22,12 @@ def main() -> int:
     parser.add_argument("--kernel", required=True)
     parser.add_argument("--filter", default="*")
     parser.add_argument("--mem", default="512")
+    parser.add_argument("--smp", default="1")
+    parser.add_argument("--preempt", default="full", choices=["none", "voluntary", "full"])
     parser.add_argument("--append", default="")
     args = parser.parse_args()
-    console = Console(["-cpu", "max,la57=off", "-m", args.mem, "-kernel", args.kernel, "-append",
-                       f"console=ttyS0 panic=-1 preempt=full kunit.enable=1 kunit.filter={args.filter} {args.append}"])
+    console = Console(["-cpu", "max,la57=off", "-m", args.mem, "-smp", args.smp, "-kernel", args.kernel, "-append",
+                       f"console=ttyS0 panic=-1 preempt={args.preempt} kunit.enable=1 kunit.filter={args.filter} {args.append}"])
     try:
         console.wait_end(540)
     except AssertionError as failure:

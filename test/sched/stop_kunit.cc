@@ -229,6 +229,7 @@ static void class_order_on_one_cpu(kunit* test) {
     wake_up_process(tr.task);
     stop_one_cpu_nowait(cpu, note_stop, &stop, &work);
     preempt_enable();
+    cond_resched();
     wake_up_process(td.task);
   }
   tf.join();
@@ -300,6 +301,7 @@ int pin_and_wait(void* p) {
   wait_for_completion(&s->go);
   const bool stayed = smp_processor_id() == s->pinned_on && task_cpu(current) == s->pinned_on;
   migrate_enable();
+  cond_resched();  // with preempt=full the stopper has come in already
   s->after = task_cpu(current);
   complete(&s->enabled);
   wait_for_completion(&s->end);
