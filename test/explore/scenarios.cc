@@ -152,6 +152,23 @@ void wakes_to_polling_cpus(Run& run) {
   cpu_idle_poll_ctrl(false);
 }
 
+// spec 30 section 8.1, 32 D-3: of two who give a task a bandwidth at once one comes last, and what is admitted for it is what it has
+template <u64 kRuntime>
+void gives_a_bandwidth(Run& r) {
+  task_struct* p = r.task(0);
+  set_policy(p, {.policy = SCHED_DEADLINE, .runtime = kRuntime, .deadline = 10'000'000, .period = 10'000'000});
+  if (atomic_inc_return(&r.count) < 2) return;
+  const dl::Params has = dl::own_params(p->dl);
+  r.check(p->dl.admitted_bw && p->dl.admitted_bw == dl::to_ratio(has.period, has.runtime), "the task has another bandwidth than was admitted");
+  post(r, 0);
+}
+void two_admissions(Run& run) {
+  run.early(1, [](Run& r) {
+       move_to(current, 0b111);
+       sleep_until_posted(r, 1);
+     }).on(0, gives_a_bandwidth<2'000'000>).on(2, gives_a_bandwidth<3'000'000>).go_and_wait();
+}
+
 // ---- With a store buffer -------------------------------------------------------------------------------------------------
 
 // spec 30 S-37: what the waker stored is seen by whoever it does not wake: the wake-up is a full barrier before the state is read, also if
@@ -791,6 +808,7 @@ constexpr Scenario kScenarios[] = {
     S(wake_against_exit, "late wake-ups of a task that ends"),
     S(the_end_is_watched, "what a dying task stands on"),
     S(wake_against_class_change, "fair to real-time and back"),
+    S(two_admissions, "two bandwidths for one task"),
     S(wake_against_deadline, "fair to deadline and back"),
     S(wake_against_renice, "nice values"),
     S(push_against_class_change, "push and pull of tasks that change class"),
