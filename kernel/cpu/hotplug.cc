@@ -49,8 +49,8 @@ void adopt_what_is_left(unsigned cpu) {
   drain_pages_of(cpu);
 }
 
-Result<void> take_down(unsigned cpu) {
-  TRY(sched_cpu_deactivate(cpu));
+// It is inactive.
+void empty_and_stop(unsigned cpu) {
   ksoftirqd_park(cpu);
   sched_cpu_wait_empty(cpu);
   const cpumask_t one = {{1ul << cpu}};
@@ -58,6 +58,11 @@ Result<void> take_down(unsigned cpu) {
   smp_wait_for_death(cpu);
   adopt_what_is_left(cpu);
   pr_info("smpboot: CPU %u is now offline\n", cpu);
+}
+
+Result<void> take_down(unsigned cpu) {
+  TRY(sched_cpu_deactivate(cpu));
+  empty_and_stop(cpu);
   return {};
 }
 
@@ -72,8 +77,9 @@ Result<void> bring_up(unsigned cpu) {
   }
   stopper_enable(cpu);
   ksoftirqd_unpark(cpu);
-  sched_cpu_activate(cpu);
-  return {};
+  r = sched_cpu_activate(cpu);
+  if (!r) empty_and_stop(cpu);
+  return r;
 }
 
 bool exists(unsigned cpu) { return cpu < nr_cpu_ids && cpumask_test_cpu(cpu, cpu_present_mask); }

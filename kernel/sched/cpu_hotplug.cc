@@ -94,11 +94,17 @@ Result<void> sched_cpu_deactivate(unsigned cpu) {
   return {};
 }
 
-void sched_cpu_activate(unsigned cpu) {
+Result<void> sched_cpu_activate(unsigned cpu) {
   set_rq_online(cpu, true);
   set_active(cpu, true);
-  if (!update_sched_domains()) pr_warn("sched: no memory to rebuild the domains for CPU %u\n", cpu);
+  if (Result<void> r = update_sched_domains(); !r) {
+    set_active(cpu, false);
+    synchronize_rcu();  // as above
+    set_rq_online(cpu, false);
+    return r;
+  }
   cpuset_update_active_cpus();
+  return {};
 }
 
 void sched_cpu_wait_empty(unsigned cpu) {

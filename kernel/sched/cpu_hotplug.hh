@@ -7,7 +7,8 @@ void sched_cpu_active_at_boot(unsigned cpu);
 // No task is sent there any more when this returns, and those of cpusets have been told to go. EBUSY: what deadline tasks were
 // promised would not fit on the others. ENOMEM. Neither leaves a trace.
 Result<void> sched_cpu_deactivate(unsigned cpu);
-void sched_cpu_activate(unsigned cpu);
+// ENOMEM: it is as after sched_cpu_deactivate(), and has to be emptied.
+Result<void> sched_cpu_activate(unsigned cpu);
 // Until no tasks are left there but the CPU's own threads. Those with migration disabled are waited for.
 void sched_cpu_wait_empty(unsigned cpu);
 void sched_cpu_starting();  // on the CPU, interrupts off, before it is online

@@ -476,4 +476,26 @@ static kunit_case cases[] = {
     {},
 };
 static kunit_suite suite = {.name = "cpu_hotplug", .test_cases = cases};
-kunit_test_suite(suite);
+
+// CPUs that boot left alone (maxcpus=) have all that the others have once they are asked for. spec 10 B-39; spec 30 S-71
+static void those_that_boot_left_out(kunit* test) {
+  if (num_online_cpus() == nr_cpu_ids) kunit_skip(test, "all came up at boot");
+  for (unsigned cpu = num_online_cpus(); cpu < nr_cpu_ids; cpu++) {
+    KUNIT_EXPECT_FALSE(test, cpu_online(cpu));
+    for (long nth = 1;; nth++) {
+      FaultInjection armed(current, nth);
+      const Result<void> r = cpu_up(cpu);
+      if (r) break;
+      KUNIT_EXPECT_EQ(test, r.error().code(), ENOMEM);
+      KUNIT_EXPECT_FALSE(test, cpu_online(cpu));
+    }
+    expect_there(test, cpu);
+    KUNIT_EXPECT_EQ(test, stop_one_cpu(cpu, [](void*) { return static_cast<int>(raw_smp_processor_id()); }, nullptr), static_cast<int>(cpu));
+    take_down(test, cpu);
+    expect_gone(test, cpu);
+    bring_up(test, cpu);
+  }
+}
+static kunit_case late_cases[] = {KUNIT_CASE(those_that_boot_left_out), {}};
+static kunit_suite late_suite = {.name = "cpu_hotplug_late", .test_cases = late_cases, .world = {.cpus = 4, .cmdline = "maxcpus=2"}};
+kunit_test_suites(&suite, &late_suite);

@@ -75,8 +75,7 @@ bool wait_arrival(unsigned us) {
 unsigned smp_prepare() {
   unsigned limit = NR_CPUS, n = 1;
   if (unsigned wanted = boot_number("nr_cpus=")) limit = wanted < limit ? wanted : limit;
-  if (unsigned wanted = boot_number("maxcpus=")) limit = wanted < limit ? wanted : limit;
-  if (boot_flag("nosmp") || !cpu_startup) limit = 1;
+  if (boot_flag("nosmp") || boot_flag("maxcpus=0") || !cpu_startup) limit = 1;  // any other maxcpus leaves the rest for later
   for (unsigned i = 0; i < acpi.nr_cpus && n < limit; i++)
     if (acpi.cpu_apic_ids[i] != boot_cpu.apic_id) add_cpu(n++, acpi.cpu_apic_ids[i]);
   return n;
