@@ -76,7 +76,7 @@ void exit_mm(task_struct* self) {
     SpinGuard guard(self->alloc_lock);
     smp_mb();  // 22 C-72: user accesses come before the store that membarrier looks at
     IrqGuard no_irqs;
-    self->mm = nullptr;
+    WRITE_ONCE(self->mm, nullptr);
     arch::enter_lazy_tlb(mm);
   }
   mmput(mm);

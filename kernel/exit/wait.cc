@@ -62,7 +62,8 @@ int child_wait_callback(wait_queue_entry* e, unsigned mode, int flags, void* key
 
 void describe(WaitEvent* e, task_struct* p) {
   e->pid = task_pid_vnr(p);
-  e->uid = from_kuid_munged(current->cred->user_ns, p->real_cred->uid);
+  RcuReadGuard rcu;  // one that goes on may change its credentials
+  e->uid = from_kuid_munged(current->cred->user_ns, rcu_dereference(p->real_cred)->uid);
 }
 
 void set_exit_event(WaitEvent* e, int status) {
@@ -77,7 +78,7 @@ void set_exit_event(WaitEvent* e, int status) {
 }
 
 int exit_status(const task_struct* p) {
-  return p->signal->flags & SIGNAL_GROUP_EXIT ? p->signal->group_exit_code : p->exit_code;
+  return READ_ONCE(p->signal->flags) & SIGNAL_GROUP_EXIT ? p->signal->group_exit_code : p->exit_code;
 }
 
 // W-15. siglock of the waiting process.
