@@ -54,8 +54,8 @@ unsigned long owned(const Cpuset* c) {
 cpumask_t all_of(const Cpuset* c) {
   if (!c->css.parent || is_partition(c)) return {{owned(c) & READ_ONCE(cpu_active_mask->bits[0])}};
   const cpumask_t above = effective(cpuset_of(c->css.parent));
-  cpumask_t mask;
-  return cpumask_and(&mask, &c->cpus, &above) ? mask : above;
+  const cpumask_t mask = {{READ_ONCE(c->cpus.bits[0]) & above.bits[0]}};
+  return cpumask_empty(&mask) ? above : mask;
 }
 cpumask_t effective(const Cpuset* c) {
   const cpumask_t all = all_of(c);
