@@ -7,6 +7,9 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include <array>
+#include <bit>
+
 #include "init/params.hh"
 #include "init/report.hh"
 #include "kernel/sync/guards.hh"
@@ -41,8 +44,10 @@ u8 context_depth() {
 
 // So that a line can name its task although that has ended, or is called otherwise by now.
 void remember_comm(TraceCpu& c, const task_struct* t, u64 now) {
-  u64 name[2];
-  memcpy(name, t->comm, sizeof(name));
+  struct Name {
+    char text[sizeof(t->comm)];
+  };
+  const auto name = std::bit_cast<std::array<u64, 2>>(data_race(*reinterpret_cast<const Name*>(t->comm)));  // it may just get another
   SavedComm& s = c.comms[static_cast<unsigned>(t->pid) % kSavedComms];
   if (s.pid == t->pid && s.comm[0] == name[0] && s.comm[1] == name[1]) return;
   WRITE_ONCE(s.seq, s.seq + 1);

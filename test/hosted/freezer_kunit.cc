@@ -300,10 +300,10 @@ void a_freezable_wait(kunit* test) {
   WRITE_ONCE(w.rounds, 1);
   wake_up(&w.wq);
   msleep(20);
-  KUNIT_EXPECT_EQ(test, w.frozen, 0);
+  KUNIT_EXPECT_EQ(test, READ_ONCE(w.frozen), 0);
   thaw_processes();
   msleep(20);
-  KUNIT_EXPECT_EQ(test, w.frozen, 1);
+  KUNIT_EXPECT_EQ(test, READ_ONCE(w.frozen), 1);
   kthread_stop(t);
 }
 
