@@ -200,6 +200,25 @@ static void running_bandwidth_follows_sleep(kunit* test) {
   KUNIT_EXPECT_EQ(test, running(), 0ull);
 }
 
+// spec 32 D-18: who wakes before its 0-lag time keeps its share, also when that time comes while it runs
+static void awake_again_before_the_zero_lag_time(kunit* test) {
+  KUNIT_ASSERT_TRUE(test, set_deadline(current, 30, 100).has_value());
+  const auto running = [] {
+    PreemptGuard here;
+    return this_rq()->dl.bw.running_bw;
+  };
+  for (int i = 0; i < 5; i++) {
+    mdelay(3);
+    usleep_range(2000, 2000);
+    for (int ms = 0; ms < 22; ms++) {
+      mdelay(1);
+      KUNIT_EXPECT_EQ(test, running(), dl::to_ratio(100 * kMs, 30 * kMs));
+    }
+    msleep(150);
+  }
+  KUNIT_ASSERT_TRUE(test, set_normal(current).has_value());
+}
+
 // Interrupts are off past the end of the hog's period, so that its timer has not come when it is queued anew.
 struct Changer {
   task_struct* hog;
@@ -243,6 +262,7 @@ static kunit_case one_cpu[] = {
     KUNIT_CASE(the_earlier_deadline_runs_first),
     KUNIT_CASE(admission_is_tested),
     KUNIT_CASE(a_change_asks_for_a_switch),
+    KUNIT_CASE(awake_again_before_the_zero_lag_time),
     {},
 };
 static kunit_suite one_cpu_suite = {.name = "sched_deadline_up", .test_cases = one_cpu, .world = {.cpus = 1}};
