@@ -36,6 +36,7 @@ struct Cpuset {
   // cgroup_mutex, as far as nothing else is said.
   Part part;
   bool exclusive;      // no sibling had any of its CPUs when it became a partition, or has come to have some since
+  bool ousted;         // was valid, then had some in common with a sibling: not looked at again until its cpuset.cpus.partition is written
   const char* reason;  // why a partition is not valid; null: it is
   cpumask_t taken;     // CPUs of valid partitions among its children; read without the lock
 };
@@ -189,7 +190,7 @@ enum class Why : unsigned char { Asked, OwnCpus, Above };  // somebody wants it,
 const char* why_no_partition(Cpuset* c, Why why) {
   if (cpumask_empty(&c->cpus)) return "cpuset.cpus is empty";
   if (why != Why::Above) c->exclusive = !overlaps_a_sibling(c);
-  if (!c->exclusive) return kNotExclusive;
+  if (why == Why::Asked && !c->exclusive) return kNotExclusive;
   const Cpuset* parent = cpuset_of(c->css.parent);
   if (parent->css.parent && parent->part == Part::Member) return "Parent is not a partition root";
   if (parent->css.parent && !is_partition(parent)) return "Parent is an invalid partition root";
@@ -197,7 +198,11 @@ const char* why_no_partition(Cpuset* c, Why why) {
   if (!here) return why == Why::Asked ? "Invalid cpu list in cpuset.cpus" : kNothingLeft;
   const unsigned long left = all_of(parent).bits[0] & ~taken_by_children(parent, c) & ~here;
   if (!left && is_populated(parent, c)) return kNothingLeft;
-  return !(here & active) && is_populated(c) ? "No cpu available due to hotplug" : nullptr;
+  if (!(here & active) && is_populated(c)) return "No cpu available due to hotplug";
+  if (c->exclusive) return nullptr;
+  if (c->reason) return c->reason;  // what was said before stays
+  c->ousted = true;
+  return kNotExclusive;
 }
 
 // c is to be a partition, or its CPUs or its parent changed: is it one? And those below?
@@ -208,7 +213,8 @@ void evaluate_below(Cpuset* c) {
   });
 }
 void evaluate(Cpuset* c, Why why) {
-  if (c->part != Part::Member && (c->exclusive || why == Why::Asked)) WRITE_ONCE(c->reason, why_no_partition(c, why));
+  const bool look = why == Why::Asked || (why == Why::OwnCpus ? !c->ousted : c->exclusive);
+  if (c->part != Part::Member && look) WRITE_ONCE(c->reason, why_no_partition(c, why));
   count_taken(cpuset_of(c->css.parent));
   evaluate_below(c);
 }
@@ -250,6 +256,7 @@ class Carry {
 };
 
 void set_partition(Cpuset* c, Part part) {
+  c->ousted = false;
   if (part == c->part) return;
   Carry carry;
   const bool label_only = part != Part::Member && c->part != Part::Member;  // valid or not, it stays so
@@ -267,6 +274,7 @@ void cpus_changed(Cpuset* c) {
   for_each_sibling(c, [c](Cpuset* s) {
     if (!is_partition(s) || !cpumask_intersects(&s->cpus, &c->cpus)) return;
     s->exclusive = false;
+    s->ousted = true;
     WRITE_ONCE(s->reason, kNotExclusive);
     evaluate_below(s);
   });
