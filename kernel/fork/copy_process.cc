@@ -136,7 +136,7 @@ bool wait_for_vfork_done(task_struct* child, completion* done) {
   cgroup_leave_frozen(Leave::IfThawed);
   if (killed) {
     SpinGuard guard(child->alloc_lock);
-    child->vfork_done = nullptr;
+    WRITE_ONCE(child->vfork_done, static_cast<completion*>(nullptr));
   }
   put_task_struct(child);
   return !killed;
@@ -179,7 +179,7 @@ Result<pid_t> kernel_clone(kernel_clone_args args) {
 }
 
 void mm_release_vfork(task_struct* t) {
-  if (!t->vfork_done) return;  // set before the child first ran, so this look needs no lock
+  if (!READ_ONCE(t->vfork_done)) return;  // set before the child first ran, so this look needs no lock; it may be taken back
   SpinGuard guard(t->alloc_lock);
   if (completion* done = std::exchange(t->vfork_done, nullptr)) complete(done);
 }

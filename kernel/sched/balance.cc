@@ -204,7 +204,7 @@ void note_pinned(Balance& b, const task_struct* p) {
 }
 
 bool can_migrate(Balance& b, task_struct* p) {
-  if (is_throttled_there(p, b.dst->cpu) || kthread_is_per_cpu(p) || p->migration_disabled) return false;
+  if (is_throttled_there(p, b.dst->cpu) || kthread_is_per_cpu(p) || is_migration_disabled(p)) return false;
   if (!is_cpu_allowed(p, b.dst->cpu)) {
     note_pinned(b, p);
     schedstat_count(p, &sched_statistics::nr_failed_migrations_affine);
@@ -335,7 +335,7 @@ task_struct* detach_one(rq* src, rq* dst) {
   update_rq_clock(src);
   for (list_head* at = src->cfs_tasks.prev; at != &src->cfs_tasks; at = at->prev) {
     task_struct* p = task_of(list_entry(at, sched_entity, group_node));
-    if (is_throttled_there(p, dst->cpu) || kthread_is_per_cpu(p) || p->migration_disabled || !is_cpu_allowed(p, dst->cpu)) continue;
+    if (is_throttled_there(p, dst->cpu) || kthread_is_per_cpu(p) || is_migration_disabled(p) || !is_cpu_allowed(p, dst->cpu)) continue;
     deactivate_task(src, p, DEQUEUE_NOCLOCK);
     set_task_cpu(p, dst->cpu);
     return p;

@@ -42,10 +42,10 @@ PassedOver who_is_passed_over(const rq* r) {
   for (int prio = r->curr->prio < 0 ? 0 : r->curr->prio; prio < MAX_RT_PRIO; prio++)
     list_for_each_entry(e, &r->rt.queue[prio], run_list) {
       const task_struct* p = task_of_rt(e);
-      if (p == r->curr || task_on_cpu(p) || p->migration_disabled) continue;
+      if (p == r->curr || task_on_cpu(p) || is_migration_disabled(p)) continue;
       unsigned cpu;
       for_each_online_cpu(cpu)
-        if (cpu != r->cpu && cpu_rq(cpu)->rd == r->rd && is_cpu_allowed(p, cpu) && does_less(cpu_rq(cpu), p)) return {p, cpu, cpu_rq(cpu)->nr_switches, r->clock};
+        if (cpu != r->cpu && READ_ONCE(cpu_rq(cpu)->rd) == READ_ONCE(r->rd) && is_cpu_allowed(p, cpu) && does_less(cpu_rq(cpu), p)) return {p, cpu, cpu_rq(cpu)->nr_switches, r->clock};
     }
   return {};
 }
@@ -122,7 +122,7 @@ void check_dl(const Where& w) {
   require(w, q.bw.running_bw >= queued, "DL-running-bw-covers-queued", static_cast<long>(q.bw.running_bw), static_cast<long>(queued));
   require(w, q.bw.this_bw >= q.bw.running_bw, "DL-this-bw-covers-running", static_cast<long>(q.bw.this_bw), static_cast<long>(q.bw.running_bw));
   // More than the root domain has, but not than the machine: a partition may take CPUs that its parent's tasks were promised.
-  const dl::Admission& a = w.r->rd->admitted;
+  const dl::Admission& a = READ_ONCE(w.r->rd)->admitted;
   if (a.bw != dl::kNoLimit && a.bw) require(w, a.total <= a.bw * nr_cpu_ids, "DL-admitted-within-capacity", static_cast<long>(a.total));
   const sched_dl_entity* first = q.first();
   require_equal(w, "DL-earliest-published", READ_ONCE(w.r->dl_earliest), first ? first->deadline | 1 : 0);

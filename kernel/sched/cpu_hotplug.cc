@@ -75,7 +75,7 @@ void sched_cpu_active_at_boot(unsigned cpu) {
 }
 
 Result<void> sched_cpu_deactivate(unsigned cpu) {
-  root_domain* rd = cpu_rq(cpu)->rd;
+  root_domain* rd = READ_ONCE(cpu_rq(cpu)->rd);
   TRY(dl_cpus_needed(1ul << cpu, 0));  // D-4
   set_active(cpu, false);
   synchronize_rcu();  // who has chosen it, with preemption off, has sent the task by now

@@ -10,7 +10,7 @@ template <class F>
 task_struct* first_waiting(rq* r, F&& suits) {
   for (sched_dl_entity* e = r->dl.first(); e; e = dl_rq::next(e)) {
     task_struct* p = task_of_dl(e);
-    if (p != r->curr && !task_on_cpu(p) && !p->migration_disabled && suits(p)) return p;
+    if (p != r->curr && !task_on_cpu(p) && !is_migration_disabled(p) && suits(p)) return p;
   }
   return nullptr;
 }

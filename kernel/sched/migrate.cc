@@ -64,7 +64,7 @@ unsigned any_allowed_cpu(const task_struct* p) {
 
 // p may not stay here. rq and pi_lock held; the former may be dropped and taken again.
 static void move_off(rq* r, task_struct* p) {
-  if (p->migration_disabled || is_cpu_allowed(p, r->cpu)) return;
+  if (is_migration_disabled(p) || is_cpu_allowed(p, r->cpu)) return;
   if (!task_on_rq_queued(p)) return;  // its next wake-up looks for a CPU
   const unsigned to = select_fallback_rq(p, r->cpu);
   update_rq_clock(r);
@@ -96,7 +96,7 @@ int migration_cpu_stop(void* arg) {
   task_struct* p = m->task;
   wake_list_interrupt(this_rq());  // it may be there
   TaskRqGuard g(p);
-  if (g.r != this_rq() || p->migration_disabled) return 0;
+  if (g.r != this_rq() || is_migration_disabled(p)) return 0;
   if (m->to == kAnywhere) {
     move_off(g.r, p);
   } else if (is_cpu_allowed(p, m->to) && m->to != g.r->cpu) {
@@ -156,7 +156,7 @@ enum class Settled : unsigned char { Yes, RunsThere, Pinned };
 // Section 10.2, the table. A task that runs where it may not is left to the caller.
 Settled settle(rq* r, task_struct* p) {
   if (cpumask_test_cpu(r->cpu, p->cpus_ptr)) return Settled::Yes;
-  if (p->migration_disabled) return Settled::Pinned;
+  if (is_migration_disabled(p)) return Settled::Pinned;
   // One that is WAKING is sent on by the CPU that takes it in (S-49).
   if (task_current(r, p) || READ_ONCE(p->__state) == TASK_WAKING) {
     p->sched_must_leave = 1;
@@ -170,7 +170,7 @@ Settled settle(rq* r, task_struct* p) {
 
 // Section 10.2. A kernel thread may stay on a CPU that is no longer active, or not yet.
 const cpumask_t* usable_cpus(const task_struct* p) {
-  return p->migration_disabled || data_race(p->flags) & PF_KTHREAD ? cpu_online_mask : cpu_active_mask;
+  return is_migration_disabled(p) || data_race(p->flags) & PF_KTHREAD ? cpu_online_mask : cpu_active_mask;
 }
 
 // who: a cpuset takes its deadline tasks along; their bandwidth was asked for before.
@@ -178,7 +178,7 @@ enum class Who : unsigned char { Task, Cpuset };
 Result<Settled> change_affinity(TaskRqGuard& g, task_struct* p, const cpumask_t* mask, Who who) {
   if (cpumask_equal(&p->cpus_mask, mask)) return Settled::Yes;
   if (who == Who::Task && dl_refuses_affinity(p, mask)) return fail(EBUSY);
-  if (p == current && p->migration_disabled && WARN_ON_ONCE(!cpumask_test_cpu(task_cpu(p), mask))) return fail(EBUSY);
+  if (p == current && is_migration_disabled(p) && WARN_ON_ONCE(!cpumask_test_cpu(task_cpu(p), mask))) return fail(EBUSY);
   if (!cpumask_intersects(usable_cpus(p), mask)) return fail(EINVAL);
   update_rq_clock(g.r);
   store_mask(p, mask);
@@ -202,7 +202,7 @@ void wait_until_enabled(task_struct* p) {
   init_completion(&w.enabled);
   {
     IrqSpinGuard guard(p->pi_lock);
-    if (!p->migration_disabled) return;
+    if (!is_migration_disabled(p)) return;
     w.next = p->affinity_waiters;
     p->affinity_waiters = &w;
   }
@@ -249,7 +249,7 @@ Result<void> set_cpus_allowed_nowait(task_struct* p, const cpumask_t* mask) {
 
 extern "C" void migrate_disable() {
   task_struct* p = current;
-  if (p->migration_disabled) return (void)p->migration_disabled++;
+  if (p->migration_disabled) return WRITE_ONCE(p->migration_disabled, p->migration_disabled + 1);
   PreemptGuard no_preemption;  // one step with the count, for who takes this CPU down
   WRITE_ONCE(this_rq()->nr_pinned, this_rq()->nr_pinned + 1);
   WRITE_ONCE(p->migration_disabled, 1u);
@@ -257,7 +257,7 @@ extern "C" void migrate_disable() {
 
 extern "C" void migrate_enable() {
   task_struct* p = current;
-  if (p->migration_disabled > 1) return (void)p->migration_disabled--;
+  if (p->migration_disabled > 1) return WRITE_ONCE(p->migration_disabled, p->migration_disabled - 1);
   if (WARN_ON_ONCE(!p->migration_disabled)) return;
   affinity_waiter* waiters;
   bool leave;

@@ -81,7 +81,7 @@ void dl_settle(task_struct* p) {
 Result<void> dl_cpus_needed(unsigned long cpus, unsigned long rest) {
   IrqSpinGuard guard(sched_state->dl_lock);
   for (unsigned long left = cpus & READ_ONCE(cpu_active_mask->bits[0]); left; left &= left - 1) {
-    const root_domain* rd = cpu_rq(static_cast<unsigned>(__builtin_ctzl(left)))->rd;
+    const root_domain* rd = READ_ONCE(cpu_rq(static_cast<unsigned>(__builtin_ctzl(left)))->rd);
     const dl::Admission& a = rd->admitted;
     if (rd->span && a.total && a.refuses(capacity_of(rd->span & ~(cpus & ~rest)), 0, 0)) return fail(EBUSY);
   }

@@ -225,6 +225,9 @@ unsigned long task_h_load(task_struct* p);         // its rq locked, or as a hin
 void wake_list_interrupt(rq* r);                   // hard interrupt or interrupts off: activates what was woken from afar
 void update_busy_averages(rq* r);                  // those of real-time and deadline work; rq locked
 
+// Of a task that does not run, or current; of one that runs elsewhere it is a hint, since it changes it without a lock.
+inline bool is_migration_disabled(const task_struct* p) { return READ_ONCE(p->migration_disabled); }
+
 // This CPU's place in the domains. Preemption off: they are replaced as a whole (RCU).
 inline const DomainSet::PerCpu* domains_of(const rq* r) { return rcu_dereference(r->dom); }
 inline bool shares_cache(unsigned a, unsigned b) {
@@ -253,7 +256,9 @@ inline unsigned long cpu_util(const rq* r) {  // section 7.8
 }
 // A CPU has got work: others may find something to pull (F-74). rq lock held.
 inline void note_overload(const rq* r) {
-  if (r->nr_running > 1 && !READ_ONCE(r->rd->overload)) WRITE_ONCE(r->rd->overload, true);
+  if (r->nr_running <= 1) return;
+  root_domain* rd = READ_ONCE(r->rd);  // changed without the rq lock; the new one is taken for overloaded
+  if (!READ_ONCE(rd->overload)) WRITE_ONCE(rd->overload, true);
 }
 void load_average_tick();
 void rt_charge(rq* r, u64 ns);  // deadline tasks' time counts against the real-time share

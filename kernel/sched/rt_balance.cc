@@ -24,14 +24,14 @@ task_struct* first_pushable(rq* r, int than, F&& suits) {
 }
 // One that may not move keeps none of those after it from being pushed: who pulls has the one that runs moved for it.
 task_struct* first_pushable(rq* r) {
-  return first_pushable(r, MAX_RT_PRIO, [](const task_struct* p) { return !p->migration_disabled; });
+  return first_pushable(r, MAX_RT_PRIO, [](const task_struct* p) { return !is_migration_disabled(p); });
 }
 bool overloaded(const rq* r) { return READ_ONCE(sched_state->rt_overloaded) >> r->cpu & 1; }
 
 // p and target are as they were chosen, although r's lock was dropped.
 bool still_fits(const rq* r, const task_struct* p, const rq* target) {
   return task_rq(p) == r && is_cpu_allowed(p, target->cpu) && !task_on_cpu(p) && p->sched_class == &rt_sched_class &&
-         !p->migration_disabled && task_on_rq_queued(p);
+         !is_migration_disabled(p) && task_on_rq_queued(p);
 }
 
 // A CPU for p, locked; null: none. r locked, dropped for moments. p is referenced.
@@ -62,7 +62,7 @@ void hand_over(rq* r, task_struct* p, rq* target) {
 task_struct* first_with_place(rq* r) {
   bool any_place = true;
   return first_pushable(r, MAX_RT_PRIO, [&](const task_struct* p) {
-    if (p->migration_disabled || !any_place) return false;
+    if (is_migration_disabled(p) || !any_place) return false;
     const int cpu = find_lowest_rq(p);
     if (cpu >= 0 && static_cast<unsigned>(cpu) != r->cpu) return true;
     any_place = root_domain_of(r->cpu) & READ_ONCE(cpu_active_mask->bits[0]) & ~READ_ONCE(p->cpus_ptr->bits[0]);
@@ -107,7 +107,7 @@ int push_cpu_stop(void* arg) {
 // stopper push it.
 task_struct* running_one_to_push(rq* from) {
   task_struct* curr = from->curr;
-  if (from->push_busy || curr->sched_class != &rt_sched_class || curr->migration_disabled || !task_on_rq_queued(curr)) return nullptr;
+  if (from->push_busy || curr->sched_class != &rt_sched_class || is_migration_disabled(curr) || !task_on_rq_queued(curr)) return nullptr;
   const int cpu = find_lowest_rq(curr);
   if (cpu < 0 || static_cast<unsigned>(cpu) == from->cpu) return nullptr;
   from->push_busy = true;
@@ -132,10 +132,10 @@ task_struct* worth_pulling(const rq* r, rq* from, F&& suits) {
 void pull_from(rq* r, rq* from) {
   double_lock_rq(r, from);
   task_struct* p = worth_pulling(r, from, [r](const task_struct* t) {
-    return t->migration_disabled ? cpumask_test_cpu(r->cpu, t->cpus_ptr) : is_cpu_allowed(t, r->cpu);
+    return is_migration_disabled(t) ? cpumask_test_cpu(r->cpu, t->cpus_ptr) : is_cpu_allowed(t, r->cpu);
   });
   task_struct* push = nullptr;
-  if (p && p->migration_disabled) {
+  if (p && is_migration_disabled(p)) {
     push = running_one_to_push(from);
     p = push ? nullptr : worth_pulling(r, from, [r](const task_struct* t) { return is_cpu_allowed(t, r->cpu); });
   }

@@ -18,7 +18,7 @@
 
 // S-51. A kernel thread that is no CPU's own does not stay on one that is going.
 bool is_cpu_allowed(const task_struct* p, unsigned cpu) {
-  if (p->migration_disabled) [[unlikely]] return cpu == task_cpu(p) && cpu_online(cpu);
+  if (is_migration_disabled(p)) [[unlikely]] return cpu == task_cpu(p) && cpu_online(cpu);
   if (!cpumask_test_cpu(cpu, p->cpus_ptr)) return false;
   if (cpumask_test_cpu(cpu, cpu_active_mask)) [[likely]] return true;
   if (!(data_race(p->flags) & PF_KTHREAD) || !cpu_online(cpu)) return false;
@@ -44,10 +44,10 @@ __cold noinline unsigned select_fallback_rq(task_struct* p, unsigned cpu) {
 // S-50. pi_lock held.
 unsigned select_task_rq(task_struct* p, unsigned cpu, int wake_flags) {
   if (single_cpu()) return cpu;
-  if (p->nr_cpus_allowed > 1 && !p->migration_disabled)
+  if (p->nr_cpus_allowed > 1 && !is_migration_disabled(p))
     cpu = p->sched_class->select_task_rq(p, cpu, wake_flags);
   else
-    cpu = p->migration_disabled ? task_cpu(p) : cpumask_first(p->cpus_ptr);
+    cpu = is_migration_disabled(p) ? task_cpu(p) : cpumask_first(p->cpus_ptr);
   return is_cpu_allowed(p, cpu) ? cpu : select_fallback_rq(p, cpu);
 }
 

@@ -6,7 +6,7 @@
 #include <linux/preempt.h>
 
 #include "kernel/sched/params.hh"
-#include "kernel/sched/sched.hh"
+#include "kernel/sched/rq.hh"
 
 namespace {
 
@@ -61,7 +61,9 @@ bool before_long(unsigned ticks, F&& holds) {
 static void those_with_migration_disabled_stay(kunit* test) {
   Runner r[3] = {{Runner::Way::Stays}, {Runner::Way::Stays}, {Runner::Way::Stays}};
   for (Runner& each : r) each.start(test, cpus(2));
-  KUNIT_EXPECT_TRUE(test, before_long(100, [&] { return r[0].task->migration_disabled && r[1].task->migration_disabled && r[2].task->migration_disabled; }));
+  KUNIT_EXPECT_TRUE(test, before_long(100, [&] {
+                      return is_migration_disabled(r[0].task) && is_migration_disabled(r[1].task) && is_migration_disabled(r[2].task);
+                    }));
   for (Runner& each : r) each.allow(test, cpus(3));
   schedule_timeout_uninterruptible(100);
   for (Runner& each : r) {

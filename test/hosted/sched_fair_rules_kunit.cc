@@ -137,14 +137,14 @@ void dequeueing_climbs_while_it_empties(kunit* test) {
   Locked l;
   const unsigned long due = l.r->next_balance = jiffies + 1000;
   const unsigned urgent = l.r->nr_running - l.r->cfs.h_nr_running;
-  l.r->nr_running -= urgent;  // as if we did not run
+  WRITE_ONCE(l.r->nr_running, l.r->nr_running - urgent);  // as if we did not run
   deactivate_task(l.r, idle.task, DEQUEUE_SLEEP | DEQUEUE_NOCLOCK);
   KUNIT_EXPECT_EQ(test, l.r->next_balance, due);
   activate_task(l.r, idle.task, ENQUEUE_WAKEUP | ENQUEUE_NOCLOCK);
   deactivate_task(l.r, other.task, DEQUEUE_SLEEP | DEQUEUE_NOCLOCK);
   KUNIT_EXPECT_EQ(test, l.r->next_balance, jiffies);
   activate_task(l.r, other.task, ENQUEUE_WAKEUP | ENQUEUE_NOCLOCK);
-  l.r->nr_running += urgent;
+  WRITE_ONCE(l.r->nr_running, l.r->nr_running + urgent);
 }
 
 int naps(void* stop) {

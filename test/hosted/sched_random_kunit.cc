@@ -68,15 +68,17 @@ struct Crowd {
 void work_for(const Crowd* c, u64 ns) {
   const u64 done = current->se.sum_exec_runtime + ns;  // of the CPU, however often it is taken away
   for (;;) {
+    u64 ran;
     {
       PreemptGuard no_preempt;
       rq* r = this_rq();
       IrqSpinGuard guard(r->lock);
       update_rq_clock(r);
       current->sched_class->update_curr(r);
+      ran = current->se.sum_exec_runtime;
     }
-    if (current->se.sum_exec_runtime >= done || READ_ONCE(c->stop)) return;
-    const u64 until = arch::clock_ns() + min(done - current->se.sum_exec_runtime, u64{500'000});
+    if (ran >= done || READ_ONCE(c->stop)) return;
+    const u64 until = arch::clock_ns() + min(done - ran, u64{500'000});
     while (arch::clock_ns() < until) cpu_relax();
   }
 }
@@ -102,10 +104,10 @@ int lives(void* p) {
         if (m->stays) migrate_disable();
         work_for(c, m->work);
         if (m->stays) migrate_enable();
-        m->jobs++;
+        WRITE_ONCE(m->jobs, m->jobs + 1);
         if (const u64 now = arch::clock_ns(); m->kind == Kind::Deadline && now > release + m->period) {
-          m->missed++;
-          m->latest = max(m->latest, now - release - m->period);
+          WRITE_ONCE(m->missed, m->missed + 1);
+          WRITE_ONCE(m->latest, max(m->latest, now - release - m->period));
         }
         release = max(release + m->period, arch::clock_ns());
         sleep_until(release);
@@ -205,9 +207,9 @@ bool a_realtime_task_is_passed_over(const Crowd& c) {
     const task_struct* p = c.members[i].task;
     if (c.members[i].kind != Kind::RealTime || !task_on_rq_queued(p) || task_on_cpu(p) || READ_ONCE(p->__state) != TASK_RUNNING) continue;
     const rq* r = cpu_rq(task_cpu(p));
-    if (r->rt_bandwidth.throttled || (r->rt.nr_running == 1 && READ_ONCE(r->curr)->prio < 0)) continue;
+    if (data_race(r->rt_bandwidth.throttled) || (data_race(r->rt.nr_running) == 1 && READ_ONCE(r->curr)->prio < 0)) continue;
     for (unsigned cpu = 0; cpu < c.cpus; cpu++)
-      if (c.members[i].allowed.bits[0] >> cpu & 1 && !cpu_rq(cpu)->rt_bandwidth.throttled && READ_ONCE(cpu_rq(cpu)->curr)->prio > p->prio)
+      if (c.members[i].allowed.bits[0] >> cpu & 1 && !data_race(cpu_rq(cpu)->rt_bandwidth.throttled) && READ_ONCE(cpu_rq(cpu)->curr)->prio > p->prio)
         return true;
   }
   return false;
@@ -277,8 +279,9 @@ void everything_at_once(kunit* test) {
           KUNIT_EXPECT_TRUE_MSG(test, ran >= least, "task %u, nice %d: ran %llu us, least %llu", i, m.nice, ran / 1000, least / 1000);
       }
       if (m.kind == Kind::Deadline) {
-        KUNIT_EXPECT_TRUE_MSG(test, !m.missed, "task %u: %llu of %llu deadlines missed, by %llu us at most", i, m.missed, m.jobs, m.latest / 1000);
-        if (passed > 3 * m.period) KUNIT_EXPECT_GT(test, m.jobs, passed / m.period / 2);
+        const u64 missed = READ_ONCE(m.missed), jobs = READ_ONCE(m.jobs), latest = READ_ONCE(m.latest);
+        KUNIT_EXPECT_TRUE_MSG(test, !missed, "task %u: %llu of %llu deadlines missed, by %llu us at most", i, missed, jobs, latest / 1000);
+        if (passed > 3 * m.period) KUNIT_EXPECT_GT(test, jobs, passed / m.period / 2);
       }
       for (unsigned g = 0; g < nr_groups; g++)
         if (m.group && m.group == groups[g]->tg) used[g] += ran;

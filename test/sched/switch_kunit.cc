@@ -131,7 +131,7 @@ void the_dead_stay_dead(kunit* test) {
   KUNIT_EXPECT_EQ(test, wake_up_process(t.get()), 0);
   KUNIT_EXPECT_EQ(test, READ_ONCE(t->__state), unsigned{TASK_DEAD});
   KUNIT_EXPECT_EQ(test, refcount_read(&t->rcu_users), 1u);  // its last switch dropped one
-  KUNIT_EXPECT_NULL(test, t->stack);                        // spec 22 C-35: dropped by who came after it
+  KUNIT_EXPECT_NULL(test, READ_ONCE(t->stack));             // spec 22 C-35: dropped by who came after it
   KUNIT_EXPECT_EQ(test, wait_for(nr).result, nr);
   KUNIT_EXPECT_EQ(test, refcount_read(&t->rcu_users), 0u);
   rcu_barrier();
