@@ -66,7 +66,7 @@ struct Crowd {
 };
 
 void work_for(const Crowd* c, u64 ns) {
-  const u64 done = current->se.sum_exec_runtime + ns;  // of the CPU, however often it is taken away
+  const u64 done = data_race(current->se.sum_exec_runtime) + ns;  // of the CPU, however often it is taken away
   for (;;) {
     u64 ran;
     {
