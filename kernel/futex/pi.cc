@@ -123,7 +123,7 @@ PiLook find_owner(u32* uaddr, u32 word, const FutexKey& key) {
   task_struct* owner = find_get_task_by_vpid(static_cast<int>(word & FUTEX_TID_MASK));
   if (!owner) return owner_is_gone(uaddr, word);
   PiLook look;
-  if (owner->flags & PF_KTHREAD) {
+  if (data_race(owner->flags) & PF_KTHREAD) {
     look = fails(EPERM);
   } else {
     look = {.step = PiStep::Wait, .pi_state = futex_new_pi_state(owner, key)};

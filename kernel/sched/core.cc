@@ -329,7 +329,7 @@ void activate_task(rq* r, task_struct* p, int flags) {
 void deactivate_task(rq* r, task_struct* p, int flags) {
   if (!(flags & DEQUEUE_NOCLOCK)) update_rq_clock(r);
   if (!(flags & DEQUEUE_SLEEP) && r->curr != p) sched_info_dequeued(r, p);
-  WRITE_ONCE(p->on_rq, flags & DEQUEUE_SLEEP ? 0 : TASK_ON_RQ_MIGRATING);
+  smp_store_release(&p->on_rq, flags & DEQUEUE_SLEEP ? 0 : TASK_ON_RQ_MIGRATING);  // pairs with leave_to_its_cpu()
   if (schedstat_enabled()) __schedstat_dequeue(r, p, flags);
   if (p->sched_class == &fair_sched_class) [[likely]]
     fair_dequeue(r, p, flags);

@@ -226,7 +226,7 @@ static bool changes_nothing(const task_struct* p, const SchedRequest& q) {
 }
 
 void rt_mutex_setprio(task_struct* p, task_struct* donor) {
-  if (WARN_ON_ONCE(p->flags & PF_IDLE)) return;  // S-78
+  if (WARN_ON_ONCE(data_race(p->flags) & PF_IDLE)) return;  // S-78
   if (!donor && !p->pi_top_task) return;         // changed under the lock that the callers hold
   ParamLock locked(p);
   ParamChange change(locked, ParamChange::Donor{donor});

@@ -175,6 +175,8 @@ noinline void push_to_wake_list(task_struct* p, unsigned cpu, int wake_flags) {
 bool leave_to_its_cpu(task_struct* p, int wake_flags) {
   const unsigned cpu = task_cpu(p);
   if (!wakes_remotely(p, cpu)) return false;
+  // Pairs with the store in deactivate_task: that CPU took p in from the list the last time before, so the links are ours.
+  (void)smp_load_acquire(&p->on_rq);
   push_to_wake_list(p, cpu, wake_flags);
   if (schedstat_enabled()) __schedstat_wakeup(p, cpu, wake_flags);
   return true;
