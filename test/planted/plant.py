@@ -51,6 +51,8 @@ def apply(text, bug, change):
     at = text.find(old, start)
     if at < 0:
         sys.exit(f"{bug.name}: {change['file']} has no {old!r}")
+    if re.match(r"\w\w", text[at - 1:at + 1]):
+        sys.exit(f"{bug.name}: {change['file']} has {old!r} as the end of a longer name")
     if not change["after"] and text.find(old, at + 1) >= 0:
         sys.exit(f"{bug.name}: {change['file']} has {old!r} twice")
     if old.endswith(";"):

@@ -32,12 +32,14 @@ compile() {{
   src=$1; [ -e {work}/planted/$1 ] && src={work}/planted/$1
   g++ $flags -iquote $(dirname $1) -c $src -o {work}/$(echo $1 | tr / _).o
 }}
+# One by one, so that a copy that does not compile fails the build: the original would be linked in its place.
+wait_for() {{ for p in $pids; do wait $p; done; pids=; }}
 n=0
 for f in {srcs}; do
-  compile $f &
-  n=$((n + 1)); [ $((n % 2)) = 0 ] && wait
+  compile $f & pids="$pids $!"
+  n=$((n + 1)); [ $((n % 2)) = 1 ] || wait_for
 done
-wait
+wait_for
 g++ -no-pie -Wl,-z,noexecstack -Wl,-z,muldefs -o {out} {work}/*.o -Wl,--whole-archive {archives} -Wl,--no-whole-archive -lunwind -lpthread -ldl
 """.format(
         work = work,
