@@ -145,7 +145,9 @@ static void bandwidth_is_free_after_the_zero_lag_time(kunit* test) {
   h.start(test);
   KUNIT_ASSERT_TRUE(test, set_deadline(h.task, 20, 200).has_value());
   KUNIT_EXPECT_EQ(test, dl_admitted_total(), dl::to_ratio(200, 20));
+  msleep(8);  // it has used some: its share is its own for ten times as long
   KUNIT_ASSERT_TRUE(test, set_normal(h.task).has_value());
+  KUNIT_EXPECT_EQ(test, dl_admitted_total(), dl::to_ratio(200, 20));
   msleep(500);
   KUNIT_EXPECT_EQ(test, dl_admitted_total(), 0ull);
   KUNIT_ASSERT_TRUE(test, set_deadline(h.task, 20, 200).has_value());

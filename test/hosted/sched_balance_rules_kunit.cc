@@ -102,7 +102,7 @@ static void affinity_is_heard_of_above(kunit* test) {
 }
 
 static kunit_case two[] = {KUNIT_CASE(those_with_migration_disabled_stay), KUNIT_CASE(a_running_task_is_given_up), {}};
-static kunit_suite two_suite = {.name = "balance_rules", .test_cases = two, .world = {.cpus = 2, .seeds = 3}};
+static kunit_suite two_suite = {.name = "sched_balance_rules", .test_cases = two, .world = {.cpus = 2, .seeds = 3}};
 static kunit_case packages[] = {KUNIT_CASE(affinity_is_heard_of_above), {}};
-static kunit_suite packages_suite = {.name = "balance_rules_packages", .test_cases = packages, .world = {.cpus = 4, .cmdline = "topology=2x2", .seeds = 3}};
+static kunit_suite packages_suite = {.name = "sched_balance_rules_packages", .test_cases = packages, .world = {.cpus = 4, .cmdline = "topology=2x2", .seeds = 3}};
 kunit_test_suites(&two_suite, &packages_suite);
