@@ -88,8 +88,10 @@ TEST(Jobctl, KillEndsAStoppedProcess) {
 TEST(Jobctl, SignalsOfAStoppedProcessWait) {
   Child c([] {
     static volatile int seen;
+    const sigset_t usr1 = set_of({SIGUSR1}), none = set_of({});
+    sigprocmask(SIG_BLOCK, &usr1, nullptr);  // so that it cannot come between the look and the sleep
     signal(SIGUSR1, [](int) { seen = seen + 1; });
-    while (!seen) pause();
+    while (!seen) sigsuspend(&none);
     return 5;
   });
   EXPECT_TRUE(eventually([&] { return status_field(c, "SigCgt") != "0000000000000000"; }));
