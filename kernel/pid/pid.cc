@@ -44,11 +44,15 @@ int reserve_next(pid_namespace* ns) {
   if (start >= pid_max) start = low;
   int nr = ns->table.reserve_in(start, pid_max);
   if (nr == -EAGAIN) nr = ns->table.reserve_in(low, start);
-  if (nr > 0) ns->last = nr;
+  if (nr > 0) WRITE_ONCE(ns->last, nr);
   return nr;
 }
 
-int wanted_leaf(const pid_namespace* ns, int want) { return want ? want : ns->last + 1 < pid_max ? ns->last + 1 : kReservedPids; }
+// A guess: without the lock, others may have gone on.
+int wanted_leaf(const pid_namespace* ns, int want) {
+  const int next = READ_ONCE(ns->last) + 1;
+  return want ? want : next < pid_max ? next : kReservedPids;
+}
 
 // Reserves a number in one namespace; want 0: any. Makes missing leaves of the table outside the lock.
 Result<int> reserve_number(pid_namespace* ns, int want) {
@@ -71,7 +75,7 @@ void release_numbers(struct pid* pid, int lowest_level) {
     pid_namespace* ns = pid->numbers[i].ns;
     ns->table.release(pid->numbers[i].nr);
     // T-25: a namespace whose very first allocation failed starts over with 1.
-    if (ns->pid_allocated == kPidAdding) ns->last = 0;
+    if (ns->pid_allocated == kPidAdding) WRITE_ONCE(ns->last, 0);
   }
 }
 

@@ -219,7 +219,7 @@ bool period_over(CfsBandwidth* b, u64 overruns) {
 void stretch(BandwidthPool& pool) {
   if (pool.period * 2 > kMaxPeriod) return;
   WRITE_ONCE(pool.period, pool.period * 2);  // the timer reads it without the lock
-  pool.quota *= 2;
+  WRITE_ONCE(pool.quota, pool.quota * 2);
   pool.burst *= 2;
   pr_warn("cfs_period_timer: period too short, now %llu us with quota %llu us\n", pool.period / 1000, pool.quota / 1000);
 }
@@ -296,7 +296,7 @@ Result<void> sched_group_set_bandwidth(task_group* tg, u64 quota, u64 period, u6
   {
     IrqSpinGuard guard(b->lock);
     WRITE_ONCE(b->pool.period, period);
-    b->pool.quota = quota;
+    WRITE_ONCE(b->pool.quota, quota);  // a CPU that comes up looks at it without the lock, and is told below
     b->pool.burst = burst;
     b->pool.runtime = b->pool.runtime_snap = enabled ? quota : 0;
     if (enabled) start_period(b);
